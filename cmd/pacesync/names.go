@@ -1,0 +1,19 @@
+package main
+
+import "github.com/pacesync/pacesync/internal/applet"
+
+// Installation directories of the original packages (Debian 12 and Fedora agree on these).
+const (
+	sbin    = "/usr/sbin"
+	bin     = "/usr/bin"
+	libexec = "/usr/lib/pacemaker"
+)
+
+// applets returns every program that this binary can be, in the order of the overview.
+// A name with a directory is installed as a hard link there; one without is a
+// sub-command of pacesync.
+func applets() []applet.Applet {
+	return []applet.Applet{
+		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
+	}
+}
