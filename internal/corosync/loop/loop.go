@@ -1,0 +1,198 @@
+// Package loop is the event loop of the corosync daemon: one locked OS thread
+// with its own epoll instance that owns every socket, timer and protocol state
+// of the daemon.
+//
+// It replaces libqb's qb_loop. The Go runtime's own poller is not used: a
+// descriptor registered here is read by the loop's thread alone, so that a
+// token is handled without a goroutine switch. Only Post and Stop may be
+// called from other goroutines.
+package loop
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Priority orders the handlers that became ready in one turn.
+type Priority uint8
+
+// The ring is served before library clients: a client must never delay a token.
+const (
+	High Priority = iota // ring sockets
+	Low                  // library clients, signals, everything else
+	priorities
+)
+
+// Event bits, as epoll has them.
+const (
+	Readable = unix.EPOLLIN
+	Writable = unix.EPOLLOUT
+	Hangup   = unix.EPOLLHUP | unix.EPOLLRDHUP
+	Failed   = unix.EPOLLERR
+)
+
+// batch is how many ready descriptors one epoll_wait may return; more are
+// picked up in the next turn.
+const batch = 128
+
+// Handler is called with the event bits of its descriptor.
+type Handler func(events uint32)
+
+type watch struct {
+	fn  Handler
+	pri Priority
+	gen int32 // tells a reused descriptor number from its predecessor
+}
+
+// Loop is owned by the goroutine that calls Run; see the package comment for
+// the two methods that others may call.
+type Loop struct {
+	epfd    int
+	wakefd  int
+	watches []watch // by descriptor
+	gen     int32
+	events  [batch]unix.EpollEvent
+	timers  timerHeap
+	now     time.Time
+	idle    []func() bool // run each turn; true: more to do, do not block
+	stopped bool
+
+	mu     sync.Mutex
+	posted []func()
+	spare  []func()
+}
+
+// New makes a loop. The caller runs it with Run and frees it with Close.
+func New() (*Loop, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("loop: epoll_create1: %w", err)
+	}
+	wakefd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		unix.Close(epfd)
+		return nil, fmt.Errorf("loop: eventfd: %w", err)
+	}
+	l := &Loop{epfd: epfd, wakefd: wakefd, now: time.Now()}
+	if err := l.Add(wakefd, Readable, Low, l.drainWake); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Close frees the descriptors of the loop itself.
+func (l *Loop) Close() {
+	unix.Close(l.wakefd)
+	unix.Close(l.epfd)
+}
+
+// Add watches fd. fn runs on the loop whenever one of events is there.
+func (l *Loop) Add(fd int, events uint32, pri Priority, fn Handler) error {
+	for fd >= len(l.watches) {
+		l.watches = append(l.watches, watch{})
+	}
+	l.gen++
+	ev := unix.EpollEvent{Events: events, Fd: int32(fd), Pad: l.gen}
+	if err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+		return fmt.Errorf("loop: watch descriptor %d: %w", fd, err)
+	}
+	l.watches[fd] = watch{fn: fn, pri: pri, gen: l.gen}
+	return nil
+}
+
+// Modify changes what fd is watched for.
+func (l *Loop) Modify(fd int, events uint32) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(fd), Pad: l.watches[fd].gen}
+	if err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_MOD, fd, &ev); err != nil {
+		return fmt.Errorf("loop: change watch of descriptor %d: %w", fd, err)
+	}
+	return nil
+}
+
+// Remove stops watching fd; call it before closing fd. Events of fd that this
+// turn has already collected are not delivered.
+func (l *Loop) Remove(fd int) {
+	if fd < 0 || fd >= len(l.watches) || l.watches[fd].fn == nil {
+		return
+	}
+	l.watches[fd] = watch{}
+	// The only errors left are those of a descriptor that is gone already.
+	_ = unix.EpollCtl(l.epfd, unix.EPOLL_CTL_DEL, fd, nil)
+}
+
+// Now is the time at which the current turn woke up (monotonic).
+func (l *Loop) Now() time.Time { return l.now }
+
+// EachTurn runs fn at the end of every turn, before the loop waits. While fn
+// returns true the loop does not block.
+func (l *Loop) EachTurn(fn func() (more bool)) { l.idle = append(l.idle, fn) }
+
+// Post runs fn on the loop, soon. Any goroutine may call it.
+func (l *Loop) Post(fn func()) {
+	l.mu.Lock()
+	l.posted = append(l.posted, fn)
+	l.mu.Unlock()
+	one := [8]byte{0: 1}
+	// EAGAIN means that the counter is full, and so a wake-up is under way.
+	_, _ = unix.Write(l.wakefd, one[:])
+}
+
+// Stop ends Run after the current turn. Any goroutine may call it.
+func (l *Loop) Stop() { l.Post(func() { l.stopped = true }) }
+
+// Run serves events on the calling goroutine, locked to its thread, until Stop.
+func (l *Loop) Run() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	more := false
+	for !l.stopped {
+		timeout := l.timeout()
+		if more {
+			timeout = 0
+		}
+		n, err := unix.EpollWait(l.epfd, l.events[:], timeout)
+		if err != nil && err != unix.EINTR {
+			return fmt.Errorf("loop: epoll_wait: %w", err)
+		}
+		l.now = time.Now()
+		l.runTimers()
+		l.dispatch(max(n, 0))
+		more = false
+		for _, fn := range l.idle {
+			more = fn() || more
+		}
+	}
+	return nil
+}
+
+// dispatch calls the handlers of the first n events, the urgent ones first.
+func (l *Loop) dispatch(n int) {
+	for pri := range priorities {
+		for i := range n {
+			ev := &l.events[i]
+			w := l.watches[ev.Fd]
+			if w.fn != nil && w.gen == ev.Pad && w.pri == pri {
+				w.fn(ev.Events)
+			}
+		}
+	}
+}
+
+func (l *Loop) drainWake(uint32) {
+	var buf [8]byte
+	// Nonblocking: an empty counter is no error here.
+	_, _ = unix.Read(l.wakefd, buf[:])
+	l.mu.Lock()
+	l.posted, l.spare = l.spare[:0], l.posted
+	todo := l.spare
+	l.mu.Unlock()
+	for i, fn := range todo {
+		todo[i] = nil
+		fn()
+	}
+}
