@@ -85,7 +85,8 @@ func New(cfg srp.Config, storedRingSeq uint64, rng *rand.Rand) *Engine { return 
 func (e *Engine) Step(now time.Time, ev srp.Event) {}
 
 // Take returns what is to be done and empties it. It and all it points to is
-// valid until the next call of Step, Mcast or TransAck.
+// valid until the next Step: Mcast, TransAck and Room, which services call
+// while they are handed the Up list, add to the next Output and leave this one alone.
 func (e *Engine) Take() *Output { return &e.out }
 
 // Deadline is when Step wants an EvTimer; zero: never.
