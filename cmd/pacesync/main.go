@@ -16,7 +16,7 @@ import (
 
 func main() {
 	name := filepath.Base(os.Args[0])
-	env := &applet.Env{Name: name, Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	env := &applet.Env{Name: name, Argv0: os.Args[0], Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	os.Exit(dispatch(env))
 }
 
@@ -30,7 +30,7 @@ func dispatch(env *applet.Env) int {
 		overview(env.Stdout)
 		return 0
 	}
-	env.Name, env.Args = env.Args[0], env.Args[1:]
+	env.Name, env.Argv0, env.Args = env.Args[0], env.Args[0], env.Args[1:]
 	if a, ok := find(env.Name); ok {
 		return a.Run(env)
 	}

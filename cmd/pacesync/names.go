@@ -1,6 +1,9 @@
 package main
 
-import "github.com/pacesync/pacesync/internal/applet"
+import (
+	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/tools/keygen"
+)
 
 // Installation directories of the original packages (Debian 12 and Fedora agree on these).
 const (
@@ -14,6 +17,7 @@ const (
 // sub-command of pacesync.
 func applets() []applet.Applet {
 	return []applet.Applet{
+		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 	}
 }

@@ -11,6 +11,7 @@ import "io"
 // never to os.Stdout directly, so that tests can run them in process.
 type Env struct {
 	Name   string   // name the program was called by, without directory
+	Argv0  string   // the same as the caller wrote it; getopt's error texts start with it
 	Args   []string // arguments after the name
 	Stdin  io.Reader
 	Stdout io.Writer
