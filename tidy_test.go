@@ -25,6 +25,7 @@ const (
 // randomness and logs. A trailing /... covers everything below.
 var pureDirs = []string{
 	"totem/wire", "totem/srp", "totem/pg", "totem/knet",
+	"internal/corosync/config", "internal/corosync/cmap", "internal/corosync/cfg",
 	"cpg/group", "cpg/wire", "quorum/vote", "quorum/wire",
 	"pengine/...", "internal/score", "internal/rules", "internal/xmltree",
 	"cib/doc", "cib/patch", "cib/digest", "cib/schema", "cib/acl",
