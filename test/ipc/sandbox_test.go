@@ -1,0 +1,71 @@
+// Package ipc holds the end-to-end tests of internal/qbipc: our client with the
+// original daemon, unchanged C programs with our server, and a hostile client.
+//
+// Whatever touches sockets or /dev/shm runs in private namespaces (network,
+// mount, PID, IPC), made by running this test binary again under unshare.
+package ipc
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const insideVar = "PACESYNC_TEST_SANDBOX"
+
+// sandbox runs the calling test again inside private namespaces and returns
+// false there; outside it returns true once that run has passed. The private
+// /dev/shm has the given size (mount option syntax).
+func sandbox(t *testing.T, shmSize string) (outside bool) {
+	t.Helper()
+	if os.Getenv(insideVar) != "" {
+		return false
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root for private namespaces")
+	}
+	setup := fmt.Sprintf(`set -e
+mount --make-rprivate /
+ip link set lo up
+mount -t tmpfs -o size=%s,mode=1777 shm /dev/shm
+for d in /run /var/lib/corosync /var/log /etc/corosync; do [ -d $d ] && mount -t tmpfs tmpfs $d; done
+mkdir -p /var/log/corosync
+exec "$@"`, shmSize)
+	args := []string{"--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc",
+		"sh", "-c", setup, "sandbox", os.Args[0], "-test.run", "^" + t.Name() + "$", "-test.v", "-test.timeout", "2m"}
+	cmd := exec.Command("unshare", args...)
+	cmd.Env = append(os.Environ(), insideVar+"=1")
+	out, err := cmd.CombinedOutput()
+	t.Logf("inside:\n%s", out)
+	if err != nil {
+		t.Fatalf("the run inside private namespaces failed: %v", err)
+	}
+	if strings.Contains(string(out), "--- SKIP") {
+		t.Skip("skipped inside")
+	}
+	return true
+}
+
+// need skips the test when a program of the originals is missing, except in
+// CI where that is a failure.
+func need(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		for _, dir := range []string{"/usr/sbin", "/sbin"} {
+			if p := filepath.Join(dir, program); fileExists(p) {
+				return p
+			}
+		}
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed", program)
+		}
+		t.Skipf("%s is not installed", program)
+	}
+	return path
+}
+
+func fileExists(p string) bool { _, err := os.Stat(p); return err == nil }
