@@ -26,6 +26,7 @@ const (
 var pureDirs = []string{
 	"totem/wire", "totem/srp", "totem/pg", "totem/knet",
 	"internal/corosync/config", "internal/corosync/cmap", "internal/corosync/cfg",
+	"internal/corosync/mar", "internal/corosync/cmap/wire", "internal/corosync/cfg/wire",
 	"cpg/group", "cpg/wire", "quorum/vote", "quorum/wire",
 	"pengine/...", "internal/score", "internal/rules", "internal/xmltree",
 	"cib/doc", "cib/patch", "cib/digest", "cib/schema", "cib/acl",
