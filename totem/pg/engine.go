@@ -62,6 +62,13 @@ type Output struct {
 	// TokenRotated: a token of our ring was handled; the sync layer may send.
 	TokenRotated bool
 	Trace        []srp.Trace
+	// DropQueued: the process was paused; drop every datagram that waits in
+	// the receive sockets now, they are stale (totemsrp.c: pause_flush).
+	DropQueued bool
+	// More: carry this out, then call Take again, before the next Step. Messages
+	// behind one of the sync layer wait until it was handled, because it may be
+	// the one on which TransAck is called, and that changes how they are read.
+	More bool
 }
 
 // Stats are the ring's counters and the queue's.
@@ -84,9 +91,10 @@ func New(cfg srp.Config, storedRingSeq uint64, rng *rand.Rand) *Engine { return 
 // Step handles one event.
 func (e *Engine) Step(now time.Time, ev srp.Event) {}
 
-// Take returns what is to be done and empties it. It and all it points to is
-// valid until the next Step: Mcast, TransAck and Room, which services call
-// while they are handed the Up list, add to the next Output and leave this one alone.
+// Take returns what is to be done and empties it; call it until More is false.
+// What it returned is valid until the next Take or Step: Mcast, TransAck and
+// Room, which services call while they are handed the Up list, add to the next
+// Output and leave this one alone. So after them Take must be called too.
 func (e *Engine) Take() *Output { return &e.out }
 
 // Deadline is when Step wants an EvTimer; zero: never.
@@ -105,6 +113,10 @@ func (e *Engine) QueueLevel() Level { return LevelLow }
 // TransAck ends the time after a transitional view in which only the messages
 // of the sync are sent: the services' queue flows again.
 func (e *Engine) TransAck(now time.Time) {}
+
+// CancelHold makes the representative let an idle ring's token go, because the
+// caller waits for TokenRotated (totemsrp.c: totemsrp_callback_token_create).
+func (e *Engine) CancelHold(now time.Time) {}
 
 // Stats are the current counters; the pointer stays the same.
 func (e *Engine) Stats() *Stats { return &Stats{} }

@@ -8,35 +8,21 @@ import (
 // NodeID is a node's number; 0 is no node.
 type NodeID uint32
 
-// Seq numbers the messages of one ring; it wraps.
+// MaxNodes is the most nodes a ring can have (totem.h: PROCESSOR_COUNT_MAX);
+// every list of nodes on the wire is held to it.
+const MaxNodes = 384
+
+// Seq numbers the messages of one ring, and the tokens; it wraps.
 type Seq uint32
 
-// Before reports whether s is older than t, allowing for the wrap
-// (include/corosync/sq.h: sq_lt_compare): once either is in the upper half
-// both are shifted down by AdjustRollover, then compared plainly.
-func (s Seq) Before(t Seq) bool {
-	s, t = rollover(s, t)
-	return s < t
-}
+// Before reports whether s is older than t, by serial number arithmetic (RFC
+// 1982). Upstream shifts both down by 0x10000 when either is in the upper half
+// and compares plainly (include/corosync/sq.h: sq_lt_compare); for numbers less
+// than 0x10000 apart, which is four times the sort queue, the answers are equal.
+func (s Seq) Before(t Seq) bool { return int32(s-t) < 0 }
 
 // BeforeEq reports whether s is older than t or equal to it.
-func (s Seq) BeforeEq(t Seq) bool {
-	s, t = rollover(s, t)
-	return s <= t
-}
-
-// rolloverShift is how far numbers move back for a comparison near the wrap
-// (sq.h: ADJUST_ROLLOVER_VALUE).
-const rolloverShift = 0x10000
-
-// rollover returns both numbers as they are compared (sq.h:
-// ADJUST_ROLLOVER_POINT).
-func rollover(s, t Seq) (Seq, Seq) {
-	if s > 0x80000000 || t > 0x80000000 {
-		return s - rolloverShift, t - rolloverShift
-	}
-	return s, t
-}
+func (s Seq) BeforeEq(t Seq) bool { return int32(s-t) <= 0 }
 
 // RingID names one ring: the node that formed it and a number that only grows.
 type RingID struct {
