@@ -1,0 +1,89 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Conf describes a corosync.conf. The zero value is udpu with votequorum and
+// the original's defaults. The lists hold lines such as "token: 1000"; a later
+// line replaces an earlier one of the same key.
+type Conf struct {
+	Transport string // default udpu
+	Totem     []string
+	Quorum    []string
+	Logging   []string
+	Node      []string // in every node entry
+}
+
+// Render writes the configuration for these nodes.
+func (c Conf) Render(name string, nodes []*Node, networks int) string {
+	transport := c.Transport
+	if transport == "" {
+		transport = "udpu"
+	}
+	var b strings.Builder
+	section := func(indent, name string, lines []string, inner ...func()) {
+		fmt.Fprintf(&b, "%s%s {\n", indent, name)
+		for _, l := range lastOfEachKey(lines) {
+			fmt.Fprintf(&b, "%s  %s\n", indent, l)
+		}
+		for _, f := range inner {
+			f()
+		}
+		fmt.Fprintf(&b, "%s}\n", indent)
+	}
+	section("", "totem", append([]string{"version: 2", "cluster_name: " + name, "transport: " + transport, "crypto_cipher: none", "crypto_hash: none"}, c.Totem...), func() {
+		if transport == "udp" {
+			section("  ", "interface", []string{fmt.Sprintf("bindnetaddr: %s.0.0", prefix), "mcastaddr: 239.192.78.1", "mcastport: 5405"})
+		}
+	})
+	section("", "nodelist", nil, func() {
+		for _, n := range nodes {
+			lines := []string{"name: " + n.Name(), fmt.Sprintf("nodeid: %d", n.ID())}
+			for k := range networks {
+				lines = append(lines, fmt.Sprintf("ring%d_addr: %s", k, n.Addr(k)))
+			}
+			section("  ", "node", append(lines, c.Node...))
+		}
+	})
+	section("", "quorum", append([]string{"provider: corosync_votequorum"}, c.Quorum...))
+	section("", "logging", append([]string{"to_logfile: yes", "logfile: /var/log/corosync/corosync.log", "to_syslog: no", "to_stderr: no", "timestamp: hires"}, c.Logging...))
+	return b.String()
+}
+
+// lastOfEachKey drops a line when a later one has the same key.
+func lastOfEachKey(lines []string) []string {
+	key := func(s string) string { k, _, _ := strings.Cut(s, ":"); return strings.TrimSpace(k) }
+	var out []string
+next:
+	for i, l := range lines {
+		for _, later := range lines[i+1:] {
+			if key(later) == key(l) {
+				continue next
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// WriteConf puts corosync.conf and an authkey onto every member's disk. Running daemons do
+// not read it before a reload.
+func (l *Lab) WriteConf(c Conf) error {
+	text := c.Render(l.name, l.Members(), l.Networks())
+	key := make([]byte, 256) // fixed: nothing here is secret
+	for i := range key {
+		key[i] = byte(i*7 + 3)
+	}
+	for _, n := range l.Members() {
+		if err := os.WriteFile(n.Path("/etc/corosync/corosync.conf"), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("lab: %w", err)
+		}
+		if err := os.WriteFile(n.Path("/etc/corosync/authkey"), key, 0o400); err != nil {
+			return fmt.Errorf("lab: %w", err)
+		}
+	}
+	return nil
+}
