@@ -1,0 +1,146 @@
+package config
+
+import "fmt"
+
+// validate checks what read has made (totemconfig.c: totem_config_validate).
+func (d *deriver) validate() string {
+	c := d.c
+	configured := 0
+	for _, l := range c.Links {
+		if l.Configured {
+			configured++
+		}
+	}
+	if configured == 0 {
+		return inConfig("No interfaces defined")
+	}
+	if c.localPos == noPos {
+		return inConfig("No valid name found for local host")
+	}
+	for i := range c.Links {
+		if text := d.validateLink(i); text != "" {
+			return inConfig(text)
+		}
+	}
+	if c.version != 2 {
+		return inConfig("This totem parser can only parse version 2 configurations.")
+	}
+	if text := d.validateVolatile(); text != "" {
+		return inConfig(text)
+	}
+	if text := d.duplicates(); text != "" {
+		return text
+	}
+	if c.LinkMode != "active" && c.LinkMode != "rr" && c.LinkMode != "passive" {
+		return inConfig(fmt.Sprintf("The Knet link mode \"%s\" specified is invalid.  It must be active, passive or rr.\n", c.LinkMode))
+	}
+	if c.Transport != Knet && configured > 1 {
+		return inConfig(fmt.Sprintf("%d is too many configured interfaces for non-Knet transport.", configured))
+	}
+	if c.Transport != Knet && c.Crypto.Enabled() {
+		return inConfig("crypto_cipher & crypto_hash are only valid for the Knet transport.")
+	}
+	return ""
+}
+
+func (d *deriver) validateLink(i int) string {
+	c, l := d.c, &d.c.Links[i]
+	udp := c.Transport == UDP
+	switch {
+	case !l.Configured:
+		return ""
+	case udp && !l.Mcast.IsValid():
+		return fmt.Sprintf("No multicast address specified for interface %d", i)
+	case l.Port == 0:
+		return fmt.Sprintf("No multicast port specified for interface %d", i)
+	case !udp && l.TTL != 1:
+		return fmt.Sprintf("Can only set ttl on multicast transport types for interface %d", i)
+	case c.Transport != Knet && l.Priority != 1:
+		return fmt.Sprintf("Can only set link priority on knet transport type for interface %d", i)
+	case l.Mcast.Is6() && c.NodeID == 0:
+		return fmt.Sprintf("An IPV6 network requires that a node ID be specified for interface %d", i)
+	case !udp || c.broadcast:
+		return ""
+	case l.Mcast.Is4() != l.BindNet.Is4() || !l.BindNet.IsValid():
+		return fmt.Sprintf("Multicast address family does not match bind address family for interface %d", i)
+	case l.Mcast.Is4() && !l.Mcast.IsMulticast():
+		return fmt.Sprintf("mcastaddr is not a correct multicast address for interface %d", i)
+	}
+	return ""
+}
+
+// validateVolatile checks what a reload may change too (totemconfig.c:
+// totem_volatile_config_validate).
+func (d *deriver) validateVolatile() string {
+	if text := d.num.check(d.m); text != "" {
+		return text
+	}
+	if text := d.validateLinkCount(); text != "" {
+		return text
+	}
+	for i, l := range d.c.Links {
+		if !l.Configured || len(l.Members) == 0 {
+			continue
+		}
+		first := l.Members[0].Addr
+		for _, m := range l.Members[1:] {
+			if m.Addr.Is4() != first.Is4() {
+				return fmt.Sprintf("Nodes for link %d have different IP families (compared %s with %s)", i, m.Addr, first)
+			}
+		}
+	}
+	return ""
+}
+
+// validateLinkCount wants every node on every link, and names for all nodes
+// when there is more than one link.
+func (d *deriver) validateLinkCount() string {
+	count, members := 0, 0
+	for _, l := range d.c.Links {
+		if l.Configured {
+			if count == 0 {
+				members = len(l.Members)
+			}
+			count++
+		}
+	}
+	if count < 2 {
+		return ""
+	}
+	for i := range members {
+		if _, ok := d.m.Str(fmt.Sprintf("nodelist.node.%d.name", i)); !ok {
+			return "for a multi-link configuration, all nodes must have a 'name' attribute"
+		}
+	}
+	for _, l := range d.c.Links {
+		if l.Configured && len(l.Members) != members {
+			return "Not all nodes have the same number of links"
+		}
+	}
+	return ""
+}
+
+// duplicates looks for a node id that two nodes have. The original compares in
+// the order of the keys' bytes and misses pairs from the eleventh node on.
+func (d *deriver) duplicates() string {
+	type node struct {
+		pos int
+		id  uint32
+	}
+	var nodes []node
+	text := ""
+	for key, v := range d.m.All("nodelist.node.") {
+		pos, leaf, ok := nodeKey(key)
+		id, isNum := v.AsUint()
+		if !ok || leaf != "nodeid" || !isNum {
+			continue
+		}
+		for _, n := range nodes {
+			if n.id == uint32(id) {
+				text = fmt.Sprintf("Nodeid %d appears twice in corosync.conf", id)
+			}
+		}
+		nodes = append(nodes, node{pos, uint32(id)})
+	}
+	return text
+}
