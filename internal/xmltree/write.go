@@ -1,0 +1,201 @@
+package xmltree
+
+import "strconv"
+
+// Append writes n as libxml2 does without formatting (xmlNodeDump, format 0).
+func (n *Node) Append(b []byte) []byte { return appendLibxml(b, n, 0, false) }
+
+// AppendIndent writes n as libxml2 does with formatting (xmlNodeDump, format 1):
+// two spaces per level, and nothing changed inside an element that holds text.
+func (n *Node) AppendIndent(b []byte) []byte { return append(appendLibxml(b, n, 0, true), '\n') }
+
+// String is Append as a string.
+func (n *Node) String() string { return string(n.Append(nil)) }
+
+func appendLibxml(b []byte, n *Node, depth int, format bool) []byte {
+	switch n.Kind {
+	case Text:
+		return appendText(b, n.Name)
+	case CData:
+		return append(append(append(b, "<![CDATA["...), n.Name...), "]]>"...)
+	case Comment:
+		return append(append(append(b, "<!--"...), n.Name...), "-->"...)
+	}
+	b = append(append(b, '<'), n.Name...)
+	for i := range n.Attrs {
+		b = append(append(append(b, ' '), n.Attrs[i].Name...), '=', '"')
+		b = append(appendAttr(b, n.Attrs[i].Value), '"')
+	}
+	if n.First == nil {
+		return append(b, '/', '>')
+	}
+	b = append(b, '>')
+	if format {
+		for c := n.First; c != nil; c = c.Next {
+			format = format && c.Kind != Text && c.Kind != CData
+		}
+	}
+	for c := n.First; c != nil; c = c.Next {
+		if format {
+			b = appendBreak(b, depth+1)
+		}
+		b = appendLibxml(b, c, depth+1, format)
+	}
+	if format {
+		b = appendBreak(b, depth)
+	}
+	return append(append(append(b, '<', '/'), n.Name...), '>')
+}
+
+func appendBreak(b []byte, depth int) []byte { return appendPad(append(b, '\n'), depth) }
+
+func appendPad(b []byte, depth int) []byte {
+	for ; depth > 0; depth-- {
+		b = append(b, ' ', ' ')
+	}
+	return b
+}
+
+// appendAttr is libxml2's xmlAttrSerializeTxtContent.
+func appendAttr(b []byte, s string) []byte {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		var esc string
+		switch s[i] {
+		case '"':
+			esc = "&quot;"
+		case '<':
+			esc = "&lt;"
+		case '>':
+			esc = "&gt;"
+		case '&':
+			esc = "&amp;"
+		case '\n':
+			esc = "&#10;"
+		case '\t':
+			esc = "&#9;"
+		case '\r':
+			esc = "&#13;"
+		default:
+			continue
+		}
+		b = append(append(b, s[from:i]...), esc...)
+		from = i + 1
+	}
+	return append(b, s[from:]...)
+}
+
+// appendText is libxml2's xmlEscapeEntities for UTF-8 output.
+func appendText(b []byte, s string) []byte {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		var esc string
+		switch s[i] {
+		case '<':
+			esc = "&lt;"
+		case '>':
+			esc = "&gt;"
+		case '&':
+			esc = "&amp;"
+		case '\r':
+			esc = "&#13;"
+		default:
+			continue
+		}
+		b = append(append(b, s[from:i]...), esc...)
+		from = i + 1
+	}
+	return append(b, s[from:]...)
+}
+
+// TextOptions choose a form of Pacemaker's own writer.
+type TextOptions struct {
+	Format bool // a line for each element, two spaces per level
+}
+
+// AppendPacemaker writes n as Pacemaker's own writer does (pcmk__xml2text of
+// lib/common/xml.c), which logs, digests and saved graphs are made with. It
+// leaves text out and escapes in its own way (crm_xml_escape).
+func (n *Node) AppendPacemaker(b []byte, o TextOptions) []byte { return appendPacemaker(b, n, 0, o) }
+
+func appendPacemaker(b []byte, n *Node, depth int, o TextOptions) []byte {
+	switch n.Kind {
+	case Comment:
+		if o.Format {
+			b = appendPad(b, depth)
+		}
+		b = append(append(append(b, "<!--"...), n.Name...), "-->"...)
+		if o.Format {
+			b = append(b, '\n')
+		}
+		return b
+	case Text, CData:
+		return b
+	}
+	if o.Format {
+		b = appendPad(b, depth)
+	}
+	b = append(append(b, '<'), n.Name...)
+	for i := range n.Attrs {
+		b = append(append(append(b, ' '), n.Attrs[i].Name...), '=', '"')
+		b = append(appendEscape(b, n.Attrs[i].Value), '"')
+	}
+	if n.First == nil {
+		b = append(b, '/', '>')
+		if o.Format {
+			b = append(b, '\n')
+		}
+		return b
+	}
+	b = append(b, '>')
+	if o.Format {
+		b = append(b, '\n')
+	}
+	for c := n.First; c != nil; c = c.Next {
+		b = appendPacemaker(b, c, depth+1, o)
+	}
+	if o.Format {
+		b = appendPad(b, depth)
+	}
+	b = append(append(append(b, '<', '/'), n.Name...), '>')
+	if o.Format {
+		b = append(b, '\n')
+	}
+	return b
+}
+
+// appendEscape is crm_xml_escape: it stops escaping at the first character
+// beyond ASCII that takes more than one byte.
+func appendEscape(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c&0x80 != 0 && i+1 < len(s) && s[i+1]&0x80 != 0 {
+			return append(b, s[i:]...)
+		}
+		switch {
+		case c == '<':
+			b = append(b, "&lt;"...)
+		case c == '>':
+			b = append(b, "&gt;"...)
+		case c == '"':
+			b = append(b, "&quot;"...)
+		case c == '\'':
+			b = append(b, "&apos;"...)
+		case c == '&':
+			b = append(b, "&amp;"...)
+		case c == '\t':
+			b = append(b, "    "...)
+		case c == '\n':
+			b = append(b, `\n`...)
+		case c == '\r':
+			b = append(b, `\r`...)
+		case c < ' ' || c > '~':
+			b = append(b, '\\')
+			b = append(b, "000"[:3-len(strconv.FormatUint(uint64(c), 8))]...)
+			b = strconv.AppendUint(b, uint64(c), 8)
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
+}
