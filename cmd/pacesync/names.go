@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/labcmd"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
 )
 
@@ -19,5 +20,6 @@ func applets() []applet.Applet {
 	return []applet.Applet{
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
+		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
 	}
 }

@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,10 +77,15 @@ func (l *Lab) WaitRing(ctx context.Context, nodes ...*Node) error {
 	}
 	slices.Sort(want)
 	var last []string
+	var dead *Node
 	err := Wait(ctx, fmt.Sprintf("a ring of the nodes %v", want), func() bool {
 		ring := ""
 		last = last[:0]
 		for _, n := range nodes {
+			if n.Daemon(PartCorosync) == 0 {
+				dead = n
+				return true
+			}
 			m := n.Membership(ctx)
 			last = append(last, fmt.Sprintf("%s: ring %q of %v", n.Name(), m.Ring, m.Members))
 			if !slices.Equal(m.Members, want) || m.Ring == "" || (ring != "" && ring != m.Ring) {
@@ -88,10 +95,38 @@ func (l *Lab) WaitRing(ctx context.Context, nodes ...*Node) error {
 		}
 		return true
 	})
+	if dead != nil {
+		return dead.deadDaemon(PartCorosync)
+	}
 	if err != nil {
 		return fmt.Errorf("%w; %s", err, strings.Join(last, "; "))
 	}
 	return nil
+}
+
+// WaitServe returns once the node's corosync answers its tools; with an error
+// as soon as it does not run.
+func (n *Node) WaitServe(ctx context.Context) error {
+	died := false
+	err := Wait(ctx, "corosync to serve on "+n.Name(), func() bool {
+		died = n.Daemon(PartCorosync) == 0
+		return died || n.Membership(ctx).Ring != ""
+	})
+	if died {
+		return n.deadDaemon(PartCorosync)
+	}
+	return err
+}
+
+// deadDaemon is the error for a daemon that does not run, with its last words.
+func (n *Node) deadDaemon(part Part) error {
+	var said []string
+	for _, f := range []string{filepath.Join(n.dir, string(part)+".out"), n.Path("/var/log/corosync/corosync.log")} {
+		if b, err := os.ReadFile(f); err == nil && len(b) > 0 {
+			said = append(said, lastLines(string(b), 6))
+		}
+	}
+	return fmt.Errorf("lab: %s: %s does not run; its last words:\n%s", n.Name(), part, strings.Join(said, "\n"))
 }
 
 // StartRing starts corosync on the given nodes and waits for their ring.

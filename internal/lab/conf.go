@@ -23,6 +23,9 @@ func (c Conf) Render(name string, nodes []*Node, networks int) string {
 	if transport == "" {
 		transport = "udpu"
 	}
+	if transport != "knet" {
+		networks = 1 // corosync.conf(5): only knet knows more than one link
+	}
 	var b strings.Builder
 	section := func(indent, name string, lines []string, inner ...func()) {
 		fmt.Fprintf(&b, "%s%s {\n", indent, name)

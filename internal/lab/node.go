@@ -202,6 +202,17 @@ func (n *Node) Command(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
+// Become returns the program, arguments and environment with which a process
+// replaces itself by a command inside the node (execve), terminal and all.
+func (n *Node) Become(args ...string) (argv, env []string, err error) {
+	full, err := n.Args(args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	full[0] = lookPath(full[0])
+	return full, environment(n.mark()), nil
+}
+
 // Result is what a program said. Immutable.
 type Result struct {
 	Stdout, Stderr string

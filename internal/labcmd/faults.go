@@ -1,0 +1,137 @@
+package labcmd
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pacesync/pacesync/internal/lab"
+)
+
+func runCut(c *call) error {
+	if len(c.args) < 1 || len(c.args) > 2 {
+		return errUsage
+	}
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	from, to := c.args[0], lab.Any
+	if len(c.args) == 2 {
+		to = c.args[1]
+	}
+	for _, name := range c.args {
+		if _, err := c.node(l, name); err != nil {
+			return err
+		}
+	}
+	faults := []lab.Fault{{From: from, To: to, Net: c.network, Percent: 100, KeepARP: c.oneWay}}
+	if !c.oneWay {
+		faults = append(faults, lab.Fault{From: to, To: from, Net: c.network, Percent: 100})
+	}
+	return l.AddFaults(faults...)
+}
+
+func runLoss(c *call) error {
+	if len(c.args) != 1 {
+		return errUsage
+	}
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(c.args[0], "%"), 64)
+	if err != nil {
+		return fmt.Errorf("lab: loss %q: want a number between 0 and 100", c.args[0])
+	}
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	return l.Loss(percent)
+}
+
+func runHeal(c *call) error {
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	switch len(c.args) {
+	case 0:
+		return l.Heal()
+	case 1:
+		return l.HealBetween(c.args[0], lab.Any)
+	case 2:
+		return l.HealBetween(c.args[0], c.args[1])
+	}
+	return errUsage
+}
+
+func runKill(c *call) error {
+	if len(c.args) != 2 {
+		return errUsage
+	}
+	sig := unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(c.signal), "SIG"))
+	if sig == 0 {
+		return fmt.Errorf("lab: no signal %q", c.signal)
+	}
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	n, err := c.node(l, c.args[0])
+	if err != nil {
+		return err
+	}
+	part := lab.Part(c.args[1])
+	switch part {
+	case lab.PartCorosync, lab.PartPacemaker, lab.PartAll:
+	default:
+		return fmt.Errorf("lab: part %q: want corosync, pacemaker or all", part)
+	}
+	count := n.Signal(part, sig)
+	if count == 0 {
+		return fmt.Errorf("lab: %s: no process of %s", n.Name(), part)
+	}
+	fmt.Fprintf(c.env.Stdout, "%s: %s sent to %d processes\n", n.Name(), unix.SignalName(sig), count)
+	return nil
+}
+
+func runPower(c *call) error {
+	if len(c.args) != 2 {
+		return errUsage
+	}
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	n, err := c.node(l, c.args[0])
+	if err != nil {
+		return err
+	}
+	switch c.args[1] {
+	case "on":
+		return n.PowerOn(c.ctx)
+	case "off":
+		return n.PowerOff(c.ctx)
+	}
+	return errUsage
+}
+
+func runPs(c *call) error {
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	nodes := l.Nodes()
+	if len(c.args) > 0 {
+		if nodes, err = c.nodesOr(l, c.args); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(c.env.Stdout, "%-8s %7s %7s %s %8s  %-10s %s\n", "NODE", "PID", "INSIDE", "S", "RSS KiB", "WHOSE", "PROGRAM")
+	for _, n := range nodes {
+		for _, p := range n.Ps() {
+			fmt.Fprintf(c.env.Stdout, "%-8s %7d %7d %c %8d  %-10s %s\n", n.Name(), p.PID, p.NSPID, p.State, p.RSS, n.Origin(p), strings.Join(p.Args, " "))
+		}
+	}
+	return nil
+}
