@@ -1,0 +1,218 @@
+package totemtest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"time"
+
+	"github.com/pacesync/pacesync/totem/wire"
+)
+
+// The ledger reads what leaves the nodes, with a decoder of its own, so that
+// an error shared by the core's encoder and decoder does not hide itself. It
+// knows just enough of the format: header, mcast, commit token, packing.
+
+// Wire types (docs of totem/wire; totemsrp.c: enum message_type).
+const (
+	typeToken = iota
+	typeMcast
+	typeMerge
+	typeJoin
+	typeCommit
+	typeHoldCancel
+	wireTypes
+)
+
+var typeNames = [wireTypes]string{"token", "mcast", "merge", "join", "commit", "hold-cancel"}
+
+const (
+	mcastHeader  = 45
+	encapsulated = 1
+	joinHeader   = 33
+)
+
+var le = binary.LittleEndian
+
+// ledger follows the wire of one run.
+type ledger struct {
+	h        *History
+	pool     []byte // message bodies
+	seqStart uint32
+	streams  []stream // by ProcID and class
+	hash     maphash.Seed
+}
+
+// stream is one sender's messages of one class as they leave.
+type stream struct {
+	half     []byte // the begun message
+	fragment byte   // its number in the last packet, 0: none
+	first    Pos
+	next     int // index in Proc.Sent of the message that comes next
+}
+
+func (l *ledger) stream(p ProcID, c Class) *stream {
+	for len(l.streams) <= int(p)*int(classes)+int(c) {
+		l.streams = append(l.streams, stream{})
+	}
+	return &l.streams[int(p)*int(classes)+int(c)]
+}
+
+func getRing(b []byte) wire.RingID {
+	return wire.RingID{Rep: wire.NodeID(le.Uint32(b)), Seq: le.Uint64(b[4:])}
+}
+
+// sent is told of every datagram that leaves a node. waiting says that the
+// process is between a transitional view and the end of its sync.
+func (l *ledger) sent(p ProcID, now time.Duration, data []byte, waiting bool, stored uint64) {
+	h := l.h
+	if len(data) < 13 || le.Uint16(data) != 0xc070 || data[2] != 3 || data[3] >= wireTypes {
+		h.fail("well-formed packets", now, "%s sends % x", h.proc(p), data[:min(len(data), 20)])
+		return
+	}
+	switch data[3] {
+	case typeMcast:
+		if len(data) < mcastHeader {
+			h.fail("well-formed packets", now, "%s sends a mcast of %d bytes", h.proc(p), len(data))
+			return
+		}
+		l.mcast(p, now, data, waiting)
+	case typeCommit:
+		if len(data) < 41 {
+			h.fail("well-formed packets", now, "%s sends a commit token of %d bytes", h.proc(p), len(data))
+			return
+		}
+		if ring := getRing(data[17:]); ring.Seq > stored {
+			h.fail("ring id stored first", now, "%s sends a commit token of ring %v with %d in its file", h.proc(p), ring, stored)
+		}
+	}
+}
+
+// mcast enters a packet: the first sight of a ring's number fixes its content,
+// every later one must be the same bytes.
+func (l *ledger) mcast(p ProcID, now time.Duration, data []byte, waiting bool) {
+	h := l.h
+	from, node := wire.NodeID(le.Uint32(data[13:])), h.Procs[p].Node
+	id, n := getRing(data[25:]), le.Uint32(data[17:])-l.seqStart
+	ring := h.ring(id)
+	r := &h.Rings[ring]
+	sum := maphash.Bytes(l.hash, data)
+	if n >= 1 && int64(n) <= int64(len(r.Packets)) {
+		if r.Packets[n-1] != sum && !h.Lax {
+			h.fail("one packet per number", now, "%s sends another packet as ring %v seq %d (from %d, %d bytes)", h.proc(p), id, n, from, len(data))
+		}
+		return
+	}
+	if h.Lax {
+		for int64(len(r.Packets)) < int64(n)-1 && n < 1<<20 {
+			r.Packets = append(r.Packets, 0)
+		}
+	}
+	switch {
+	case from != node:
+		h.fail("only what was sent is repeated", now, "%s repeats ring %v seq %d of node %d, which never sent it", h.proc(p), id, n, from)
+		return
+	case int64(n) != int64(len(r.Packets))+1:
+		h.fail("numbers without a hole", now, "%s sends ring %v seq %d after %d", h.proc(p), id, n, len(r.Packets))
+		return
+	}
+	r.Packets = append(r.Packets, sum)
+	if data[4] == encapsulated {
+		l.inner(p, now, data[mcastHeader:])
+		return
+	}
+	class := ClassService
+	if waiting {
+		class = ClassSync
+	}
+	l.packed(p, now, class, Pos{Ring: ring, Seq: n}, data[mcastHeader:])
+}
+
+// inner judges a packet of an old ring that is sent again during recovery.
+func (l *ledger) inner(p ProcID, now time.Duration, data []byte) {
+	h := l.h
+	if h.Lax {
+		return
+	}
+	if len(data) < mcastHeader {
+		h.fail("well-formed packets", now, "%s recovers a packet of %d bytes", h.proc(p), len(data))
+		return
+	}
+	id, n := getRing(data[25:]), le.Uint32(data[17:])-l.seqStart
+	r := &h.Rings[h.ring(id)]
+	if n < 1 || int64(n) > int64(len(r.Packets)) || r.Packets[n-1] != maphash.Bytes(l.hash, data) {
+		h.fail("recovered as it was sent", now, "%s recovers ring %v seq %d with other bytes than were sent", h.proc(p), id, n)
+	}
+}
+
+// packed takes the messages out of a packet's payload and compares them with
+// what the sender's application submitted.
+func (l *ledger) packed(p ProcID, now time.Duration, class Class, at Pos, data []byte) {
+	h := l.h
+	if len(data) < 8 {
+		h.fail("well-formed packets", now, "%s sends a payload of %d bytes", h.proc(p), len(data))
+		return
+	}
+	fragmented, continuation, count := data[4], data[5], int(le.Uint16(data[6:]))
+	lengths := data[8:]
+	if len(lengths) < 2*count {
+		h.fail("well-formed packets", now, "%s packs %d messages into %d bytes", h.proc(p), count, len(data))
+		return
+	}
+	body := lengths[2*count:]
+	st := l.stream(p, class)
+	if continuation != st.fragment {
+		h.fail("fragments in a row", now, "%s continues fragment %d in %s seq %d, its last was %d", h.proc(p), continuation, h.ringName(at.Ring), at.Seq, st.fragment)
+	}
+	if continuation == 0 {
+		st.half = st.half[:0]
+	}
+	for i := range count {
+		n := int(le.Uint16(lengths[2*i:]))
+		if n > len(body) {
+			h.fail("well-formed packets", now, "%s packs more than the packet holds", h.proc(p))
+			return
+		}
+		if len(st.half) == 0 && (i > 0 || continuation == 0) {
+			st.first = at
+		}
+		st.half = append(st.half, body[:n]...)
+		body = body[n:]
+		if i == count-1 && fragmented != 0 {
+			break
+		}
+		at.Index = uint16(i)
+		l.complete(p, now, class, at, st)
+		st.half = st.half[:0]
+	}
+	if len(body) != 0 {
+		h.fail("well-formed packets", now, "%s leaves %d bytes after the last message", h.proc(p), len(body))
+	}
+	st.fragment = fragmented
+}
+
+// groupHeaders is what stands before every message: one group and its name.
+var groupHeaders = [classes][]byte{
+	ClassService: {1, 0, 1, 0, 'a'},
+	ClassSync:    {1, 0, 4, 0, 's', 'y', 'n', 'c'},
+}
+
+// complete judges one whole message against the next one submitted.
+func (l *ledger) complete(p ProcID, now time.Duration, class Class, at Pos, st *stream) {
+	h := l.h
+	sent := h.Procs[p].Sent[class]
+	if st.next >= len(sent) {
+		h.fail("sent as submitted", now, "%s sends a message of class %d that nobody submitted, %d bytes in %s seq %d", h.proc(p), class, len(st.half), h.ringName(at.Ring), at.Seq)
+		return
+	}
+	id := sent[st.next]
+	head := groupHeaders[class]
+	if !bytes.HasPrefix(st.half, head) || !l.equal(id, st.half[len(head):]) {
+		h.fail("sent as submitted", now, "%s should send %s next, it sends %d bytes % x", h.proc(p), h.msg(id), len(st.half), st.half[:min(32, len(st.half))])
+		return
+	}
+	st.next++
+	h.Msgs[id].First, h.Msgs[id].Last = st.first, at
+	r := &h.Rings[at.Ring]
+	r.Msgs = append(r.Msgs, id)
+}
