@@ -60,12 +60,12 @@ type socketWire struct {
 	c       *Client
 	ctl     control
 	ctlPath string
-	msgs    int // datagrams: requests out, replies in
-	events  int
+	msgs    datagrams // requests out, replies in: used under the request lock
+	events  datagrams // used under the event lock
 }
 
 func dialSocket(c *Client, r connResponse) (clientWire, error) {
-	w := &socketWire{c: c, ctlPath: r.request, msgs: -1, events: -1}
+	w := &socketWire{c: c, ctlPath: r.request, msgs: datagrams{fd: -1}, events: datagrams{fd: -1}}
 	fd, err := unix.Open(r.request, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", r.request, err)
@@ -78,8 +78,8 @@ func dialSocket(c *Client, r connResponse) (clientWire, error) {
 	if w.ctl.m, err = mapShared(fd, controlSize); err != nil {
 		return nil, err
 	}
-	if w.msgs, err = pairDatagram(r.response+"-response", r.response+"-request", c.maxMsg); err == nil {
-		w.events, err = pairDatagram(r.response+"-event", r.response+"-event-tx", c.maxMsg)
+	if w.msgs.fd, err = pairDatagram(r.response+"-response", r.response+"-request", c.maxMsg); err == nil {
+		w.events.fd, err = pairDatagram(r.response+"-event", r.response+"-event-tx", c.maxMsg)
 	}
 	if err != nil {
 		w.close(false)
@@ -138,52 +138,19 @@ func bindDatagram(name string, maxMsg uint32) (int, error) {
 func (w *socketWire) flow() (int32, error) { return w.ctl.load(channelRequest + controlFlow) }
 
 func (w *socketWire) send(hdr, body []byte) error {
-	if err := sendDatagram(w.msgs, hdr, body); err != nil {
+	if err := w.msgs.send(hdr, body); err != nil {
 		return err
 	}
 	return w.ctl.add(channelRequest, 1)
 }
 
-// sendDatagram sends one message of two parts without waiting.
-func sendDatagram(fd int, hdr, body []byte) error {
-	parts := [2][]byte{hdr, body}
-	for {
-		_, err := unix.SendmsgBuffers(fd, parts[:], nil, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
-		switch err {
-		case unix.EINTR:
-		case unix.ENOBUFS:
-			return unix.EAGAIN
-		case unix.ECONNREFUSED, unix.ECONNRESET, unix.EPIPE:
-			return unix.ENOTCONN
-		default:
-			return err
-		}
-	}
-}
-
-// recvDatagram reads one message without waiting.
-func recvDatagram(fd int, buf []byte) (int, error) {
-	for {
-		n, _, flags, _, err := unix.Recvmsg(fd, buf, nil, unix.MSG_DONTWAIT)
-		switch {
-		case err == unix.EINTR:
-		case err == unix.ECONNRESET:
-			return 0, unix.ENOTCONN
-		case err == nil && flags&unix.MSG_TRUNC != 0:
-			return 0, unix.ENOBUFS
-		default:
-			return n, err
-		}
-	}
-}
-
 func (w *socketWire) reply(buf []byte, d time.Duration) (int, error) {
-	n, err := recvDatagram(w.msgs, buf)
+	n, _, err := w.msgs.recv(buf)
 	if err == unix.EAGAIN && d > 0 {
-		if err := pollFD(w.msgs, unix.POLLIN, d); err != nil && err != unix.ETIMEDOUT {
+		if err := pollFD(w.msgs.fd, unix.POLLIN, d); err != nil && err != unix.ETIMEDOUT {
 			return 0, err
 		}
-		n, err = recvDatagram(w.msgs, buf)
+		n, _, err = w.msgs.recv(buf)
 	}
 	if err == nil {
 		err = w.ctl.add(channelResponse, -1)
@@ -192,22 +159,19 @@ func (w *socketWire) reply(buf []byte, d time.Duration) (int, error) {
 }
 
 func (w *socketWire) event(buf []byte) (int, error) {
-	n, err := recvDatagram(w.events, buf)
+	n, _, err := w.events.recv(buf)
 	if err == nil {
 		err = w.ctl.add(channelEvent, -1)
 	}
 	return n, err
 }
 
-func (w *socketWire) eventFD() int { return w.events }
+func (w *socketWire) eventFD() int { return w.events.fd }
 
 // close removes the files in any case, as the original's client does.
 func (w *socketWire) close(bool) {
-	for _, fd := range []int{w.msgs, w.events} {
-		if fd >= 0 {
-			unix.Close(fd)
-		}
-	}
+	w.msgs.close()
+	w.events.close()
 	w.ctl.m.unmap()
 	_ = unix.Unlink(w.ctlPath)
 	if dir := dirOf(w.ctlPath); dir != "" {

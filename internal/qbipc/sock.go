@@ -37,7 +37,7 @@ func sockaddr(name string, files bool) (*unix.RawSockaddrUnix, error) {
 	// libqb's snprintf keeps one byte free at the end, and one at the start of
 	// an abstract name. It cuts longer names; we refuse them.
 	if name == "" || len(name) >= sunPathLen-at {
-		return nil, fmt.Errorf("socket name %q of %d bytes: want 1 to %d", name, len(name), sunPathLen-at-1)
+		return nil, fmt.Errorf("socket name %q of %d bytes: want 1 to %d: %w", name, len(name), sunPathLen-at-1, unix.ENAMETOOLONG)
 	}
 	for i := range len(name) {
 		sa.Path[at+i] = int8(name[i])

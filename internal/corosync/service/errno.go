@@ -7,7 +7,8 @@ import (
 )
 
 // FromErrno is the one place where an IPC failure becomes a library result
-// (lib/util.h: qb_to_cs_error). An Error stays what it is, nil is OK, and what
+// (common_lib/error_conversion.c:
+// qb_to_cs_error). An Error stays what it is, nil is OK, and what
 // is not in the table is ErrLibrary: the daemon is gone.
 func FromErrno(err error) Error {
 	if err == nil {

@@ -1,0 +1,217 @@
+package qbipc
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// outQueue holds messages that found no room, in order.
+type outQueue struct {
+	items [][]byte
+	head  int
+	bytes int64
+}
+
+func (q *outQueue) empty() bool { return q.head == len(q.items) }
+
+func (q *outQueue) push(hdr, body []byte) {
+	m := make([]byte, 0, len(hdr)+len(body))
+	m = append(append(m, hdr...), body...)
+	if q.head > 64 && q.head > len(q.items)/2 {
+		n := copy(q.items, q.items[q.head:])
+		clear(q.items[n:])
+		q.items, q.head = q.items[:n], 0
+	}
+	q.items = append(q.items, m)
+	q.bytes += int64(len(m)) + queueItemCost
+}
+
+func (q *outQueue) first() []byte { return q.items[q.head] }
+
+func (q *outQueue) pop() {
+	q.bytes -= int64(len(q.items[q.head])) + queueItemCost
+	q.items[q.head] = nil
+	if q.head++; q.head == len(q.items) {
+		*q = outQueue{}
+	}
+}
+
+// Reply sends the answer to a request, now or much later. When the client has
+// not made room for it by reading earlier ones, it waits in memory and the
+// client's requests wait with it.
+func (c *Conn) Reply(hdr, body []byte) {
+	if c.dead {
+		return
+	}
+	err := error(unix.EAGAIN)
+	if c.replies.empty() {
+		err = c.wire.reply(hdr, body)
+	}
+	switch err {
+	case nil:
+		c.stats.Responses++
+	case unix.EAGAIN:
+		c.stats.SendRetries++
+		c.enqueue(&c.replies, hdr, body)
+		c.watch()
+	case unix.EMSGSIZE:
+		c.tooLong("answer", hdr, body)
+	default:
+		c.fail("answer", err)
+	}
+}
+
+// Event sends an asynchronous message. Events are never dropped while the
+// client lives; without room they wait in memory, up to Options.MaxQueue.
+func (c *Conn) Event(hdr, body []byte) {
+	if c.dead {
+		return
+	}
+	err := error(unix.EAGAIN)
+	if c.events.empty() {
+		err = c.wire.event(hdr, body)
+	}
+	switch err {
+	case nil:
+		c.eventSent()
+	case unix.EAGAIN:
+		if c.events.empty() {
+			c.stats.SendRetries++
+			c.stats.Queueing, c.stats.Queued, c.stats.Sent = true, 0, 0
+		}
+		c.stats.Queued++
+		c.enqueue(&c.events, hdr, body)
+	case unix.EMSGSIZE:
+		c.tooLong("event", hdr, body)
+	default:
+		c.fail("event", err)
+	}
+}
+
+// tooLong is our own mistake: the message cannot reach this client ever.
+func (c *Conn) tooLong(what string, hdr, body []byte) {
+	c.srv.noise.say(c.srv.poll.Now(), LogError, fmt.Sprintf("%s of %d bytes for client %d on %s, which takes %d: not sent",
+		what, len(hdr)+len(body), c.peer.PID, c.srv.o.Name, c.maxMsg))
+}
+
+func (c *Conn) enqueue(q *outQueue, hdr, body []byte) {
+	if uint64(len(hdr))+uint64(len(body)) > uint64(c.maxMsg) {
+		c.tooLong("message", hdr, body)
+		return
+	}
+	cost := int64(len(hdr)+len(body)) + queueItemCost
+	if c.events.bytes+c.replies.bytes+cost > c.srv.o.MaxQueue {
+		c.fail(fmt.Sprintf("it does not read: %d messages wait", len(c.events.items)-c.events.head+len(c.replies.items)-c.replies.head), unix.ENOBUFS)
+		return
+	}
+	q.push(hdr, body)
+	if c.delay == 0 {
+		c.armRetry(retryFirst)
+	}
+}
+
+func (c *Conn) armRetry(d time.Duration) {
+	c.delay = d
+	c.retry.Reset(c.srv.poll.Now().Add(d))
+}
+
+// eventSent counts an event and rings the client's bell.
+func (c *Conn) eventSent() {
+	c.stats.Events++
+	c.stats.Sent++
+	if !c.srv.o.Sockets {
+		c.notify++
+		c.sendNotify()
+	}
+}
+
+// sendNotify sends one byte for each event that has none yet (ipcs.c:
+// new_event_notification). What finds no room is sent when the stream has some.
+func (c *Conn) sendNotify() {
+	bytes := c.srv.bell[:]
+	for c.notify > 0 {
+		n, err := unix.SendmsgN(c.sock, bytes[:min(c.notify, len(bytes))], nil, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+		switch err {
+		case nil:
+			c.notify -= n
+			continue
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN, unix.ENOBUFS:
+		default:
+			c.doom("hung up")
+			return
+		}
+		break
+	}
+	if (c.notify > 0) != (c.mask&pollOut != 0) {
+		c.watch()
+	}
+}
+
+// retryQueues sends what waits, as far as the client has made room. Nothing
+// tells when it has, so this looks again, soon after progress and less often
+// without.
+func (c *Conn) retryQueues() {
+	if c.dead {
+		return
+	}
+	progress := c.flushEvents()
+	progress = c.flushReplies() || progress
+	switch {
+	case c.dead:
+	case c.events.empty() && c.replies.empty():
+		c.delay = 0
+	case progress:
+		c.armRetry(retryFirst)
+	default:
+		c.armRetry(min(2*c.delay, retryLast))
+	}
+}
+
+func (c *Conn) flushEvents() (progress bool) {
+	for !c.events.empty() && !c.dead {
+		err := c.wire.event(c.events.first(), nil)
+		if err == unix.EAGAIN {
+			c.stats.SendRetries++
+			return progress
+		}
+		if err != nil {
+			c.fail("event", err)
+			return progress
+		}
+		progress = true
+		c.events.pop()
+		c.stats.Queued--
+		c.eventSent()
+	}
+	if c.stats.Queueing && !c.dead {
+		c.srv.log(LogInfo, fmt.Sprintf("Q empty, queued:%d sent:%d.", c.stats.Queued, c.stats.Sent))
+		c.stats.Queueing, c.stats.Queued, c.stats.Sent = false, 0, 0
+	}
+	return progress
+}
+
+func (c *Conn) flushReplies() (progress bool) {
+	if c.replies.empty() {
+		return false
+	}
+	for !c.replies.empty() && !c.dead {
+		err := c.wire.reply(c.replies.first(), nil)
+		if err == unix.EAGAIN {
+			c.stats.SendRetries++
+			return progress
+		}
+		if err != nil {
+			c.fail("answer", err)
+			return progress
+		}
+		progress = true
+		c.replies.pop()
+		c.stats.Responses++
+	}
+	c.watch()
+	return progress
+}
