@@ -25,6 +25,10 @@ const (
 	// process to vanish before it leaves the files alone (ipc_shm.c:
 	// qb_ipcc_shm_disconnect).
 	ghostLooks = 4
+	// fullLooks and fullPause: how long a request that was refused with EAGAIN
+	// tries again, when no other is under way.
+	fullLooks  = 20
+	fullPause  = 200 * time.Microsecond
 	ghostPause = 10 * time.Millisecond
 )
 
@@ -302,7 +306,14 @@ func (c *Client) RequestInto(buf, hdr, body []byte, timeout time.Duration) (int,
 }
 
 func (c *Client) exchange(hdr, body, buf []byte, timeout time.Duration) (int, error) {
-	if err := c.send(hdr, body); err != nil {
+	err := c.send(hdr, body)
+	// libqb's server answers a request before it frees its chunk, so a large
+	// request right after another may find the ring full for an instant.
+	for looks := 0; err == unix.EAGAIN && c.owed == 0 && looks < fullLooks; looks++ {
+		time.Sleep(fullPause)
+		err = c.send(hdr, body)
+	}
+	if err != nil {
 		return 0, err
 	}
 	c.owed++
