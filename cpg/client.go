@@ -254,6 +254,17 @@ func (c *Client) ProcessesOf(ctx context.Context, group string) iter.Seq2[wire.I
 	return c.iterate(ctx, wire.IterInitReq{Type: wire.IterOneGroup, Group: n})
 }
 
+// broken is the failure of an iteration that had begun.
+type broken struct{ error }
+
+func (b broken) Unwrap() error { return b.error }
+
+// Started tells whether an error of an iteration came after it had begun.
+func Started(err error) bool {
+	var b broken
+	return errors.As(err, &b)
+}
+
 func (c *Client) iterate(ctx context.Context, req wire.IterInitReq) iter.Seq2[wire.Item, error] {
 	return func(yield func(wire.Item, error) bool) {
 		b, err := c.conn.Call(ctx, "iterate", req.Append(nil), nil)
@@ -281,7 +292,11 @@ func (c *Client) iterate(ctx context.Context, req wire.IterInitReq) iter.Seq2[wi
 					err = libipc.Malformed("cpg: next", err)
 				}
 			}
-			if !yield(it, err) || err != nil {
+			if err != nil {
+				yield(wire.Item{}, broken{err})
+				return
+			}
+			if !yield(it, nil) {
 				return
 			}
 		}

@@ -3,7 +3,11 @@ package main
 import (
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/labcmd"
+	"github.com/pacesync/pacesync/internal/tools/cfgtool"
+	"github.com/pacesync/pacesync/internal/tools/cmapctl"
+	"github.com/pacesync/pacesync/internal/tools/cpgtool"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
+	"github.com/pacesync/pacesync/internal/tools/quorumtool"
 )
 
 // Installation directories of the original packages (Debian 12 and Fedora agree on these).
@@ -18,6 +22,10 @@ const (
 // sub-command of pacesync.
 func applets() []applet.Applet {
 	return []applet.Applet{
+		{Name: "corosync-cfgtool", Dir: sbin, Summary: "links, nodes, reload, shutdown of a running corosync", Run: cfgtool.Run},
+		{Name: "corosync-cmapctl", Dir: sbin, Summary: "show, change and track the configuration map", Run: cmapctl.Run},
+		{Name: "corosync-cpgtool", Dir: sbin, Summary: "show process groups and their members", Run: cpgtool.Run},
+		{Name: "corosync-quorumtool", Dir: sbin, Summary: "show, monitor and change quorum and votes", Run: quorumtool.Run},
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},

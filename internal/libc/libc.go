@@ -7,6 +7,7 @@ package libc
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -35,6 +36,24 @@ func Strerror(err error) string {
 		return string(text[0]-'a'+'A') + text[1:]
 	}
 	return text
+}
+
+// Escape shows bytes that are not printable as \xNN and a backslash doubled, the
+// way the original tools do. Their char is signed: bytes from 0x80 on come out
+// as \xFFFFFFNN.
+func Escape(raw []byte) string {
+	out := make([]byte, 0, len(raw))
+	for _, c := range raw {
+		switch {
+		case c == '\\':
+			out = append(out, `\\`...)
+		case c >= ' ' && c < 0x7f:
+			out = append(out, c)
+		default:
+			out = fmt.Appendf(out, `\x%02X`, uint32(int8(c)))
+		}
+	}
+	return string(out)
 }
 
 // Stdout buffers the way stdio does: by line on a terminal, else by 4096 bytes,

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -262,6 +263,15 @@ func Code(err error) service.Error {
 		return code
 	}
 	return service.ErrLibrary
+}
+
+// Strerror is cs_strerror's text for the code within err, which the tools print.
+func Strerror(err error) string {
+	code := Code(err)
+	if text := code.Error(); !strings.HasPrefix(text, "unknown error") {
+		return text
+	}
+	return "unknown error"
 }
 
 // Retry calls fn again, after a pause, while it says ErrTryAgain: at most tries

@@ -181,6 +181,17 @@ func (c *Client) Adjust(ctx context.Context, key string, step int32) error {
 	return err
 }
 
+// broken is the failure of an iteration that had begun.
+type broken struct{ error }
+
+func (b broken) Unwrap() error { return b.error }
+
+// Started tells whether an error of All came after the iteration had begun.
+func Started(err error) bool {
+	var b broken
+	return errors.As(err, &b)
+}
+
 // All visits the keys that begin with prefix, in the map's order; an error is
 // the last thing it yields. Keys may be changed meanwhile: ones that come or go
 // are seen or not.
@@ -204,7 +215,11 @@ func (c *Client) All(ctx context.Context, prefix string) iter.Seq2[Item, error] 
 					err = libipc.Malformed("cmap: next key", err)
 				}
 			}
-			if !yield(Item{it.Key, cmap.Type(it.Type), int(it.Len)}, err) || err != nil {
+			if err != nil {
+				yield(Item{}, broken{err})
+				return
+			}
+			if !yield(Item{it.Key, cmap.Type(it.Type), int(it.Len)}, nil) {
 				return
 			}
 		}
