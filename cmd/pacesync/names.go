@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/demo"
 	"github.com/pacesync/pacesync/internal/labcmd"
 	"github.com/pacesync/pacesync/internal/tools/cfgtool"
 	"github.com/pacesync/pacesync/internal/tools/cmapctl"
@@ -29,5 +30,6 @@ func applets() []applet.Applet {
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
+		{Name: "demo", Summary: "the main job on real parts, measured: pacesync demo --help", Run: demo.Run},
 	}
 }

@@ -1,0 +1,189 @@
+// Package demo is `pacesync demo`: the main job of a cluster from start to end
+// on real parts, measured and judged.
+//
+// Three nodes run our corosync (or Debian's, as the reference) under Debian's
+// Pacemaker and keep a web server with a floating address alive while the demo
+// kills the server, cuts a node off and lets it return. A client asks the
+// address all the time. `make demo` calls it; it replaces nothing upstream.
+package demo
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/lab"
+)
+
+// storyLimit bounds one telling of the story; it takes about a minute.
+const storyLimit = 3 * time.Minute
+
+// maxOutageRatio is how much longer than the reference's the outage may be.
+const maxOutageRatio = 1.3
+
+const help = `pacesync demo: a cluster does its main job, from start to end, on this machine.
+
+  Three nodes (namespaces; addresses exist inside only) with a fence device and a
+  group of a floating address and a web server. A client asks the web server
+  every 100 ms. The server is killed, then its node is cut off from the network;
+  the others fence the node and take over; the node returns. Needs root and the
+  Debian packages that "make packages" installs.
+
+usage: pacesync demo [-ref] [-keep] [-corosync ours|debian]
+  -ref        first the same with Debian's corosync, then both side by side
+  -keep       leave the cluster up and say how to look into it
+  -corosync   whose corosync: ours (default) or debian
+exit status: 0 all as it should be; 1 not, and why
+`
+
+type options struct {
+	ref, keep bool
+	corosync  lab.Impl
+	bin       string
+}
+
+// Run is the program `pacesync demo`.
+func Run(e *applet.Env) int {
+	if len(e.Args) == 2 && e.Args[0] == "probe" { // the client, inside its node
+		return probe(e.Args[1], e.Stdout)
+	}
+	o, err := parse(e)
+	if err != nil {
+		return 1
+	}
+	if o == nil {
+		return 0
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := tell(ctx, e.Stdout, *o); err != nil {
+		fmt.Fprintf(e.Stderr, "\npacesync demo: FAILED: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// parse reads the options; nil without an error when only help was asked for.
+func parse(e *applet.Env) (*options, error) {
+	f := flag.NewFlagSet("pacesync demo", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	ref, keep := f.Bool("ref", false, ""), f.Bool("keep", false, "")
+	whose := f.String("corosync", "ours", "")
+	err := f.Parse(e.Args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(e.Stdout, help)
+		return nil, nil
+	}
+	if err == nil && f.NArg() > 0 {
+		err = fmt.Errorf("argument %q is not understood", f.Arg(0))
+	}
+	if err == nil && *whose != "ours" && *whose != "debian" {
+		err = fmt.Errorf("-corosync %q: want ours or debian", *whose)
+	}
+	self, exeErr := os.Executable()
+	if err = errors.Join(err, exeErr); err != nil {
+		fmt.Fprintf(e.Stderr, "pacesync demo: %v\n\n%s", err, help)
+		return nil, err
+	}
+	o := &options{ref: *ref, keep: *keep, bin: filepath.Dir(self)}
+	if *whose == "ours" {
+		o.corosync = lab.Ours
+	}
+	return o, nil
+}
+
+// tell runs the story once, or twice with the reference first, and judges.
+func tell(ctx context.Context, w io.Writer, o options) error {
+	if err := possible(); err != nil {
+		return err
+	}
+	var ref *figures
+	if o.ref {
+		fmt.Fprint(w, "The reference first: the same story with Debian's corosync.\n\n")
+		f, err := tellOnce(ctx, w, o, lab.Debian, false)
+		if err != nil {
+			return fmt.Errorf("with the reference: %w", err)
+		}
+		ref = &f
+		fmt.Fprintln(w)
+	}
+	f, err := tellOnce(ctx, w, o, o.corosync, o.keep)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	table(w, f, ref)
+	if ref == nil {
+		fmt.Fprintln(w, "\nAll as it should be. REF=1 make demo: the same with Debian's corosync, side by side.")
+		return nil
+	}
+	ratio := float64(f.outage) / float64(ref.outage)
+	if ratio > maxOutageRatio {
+		return fmt.Errorf("the outage is %.2f times the reference's; %.1f is allowed", ratio, maxOutageRatio)
+	}
+	fmt.Fprintf(w, "\nAll as it should be; the outage is %.2f times the reference's (%.1f is allowed).\n", ratio, maxOutageRatio)
+	return nil
+}
+
+// possible says what the machine lacks for the story.
+func possible() error {
+	if err := lab.Possible(); err != nil {
+		return err
+	}
+	for _, p := range []string{"/usr/sbin/corosync", "/usr/sbin/pacemakerd", "/usr/sbin/crm_resource", "/usr/sbin/nginx",
+		"/usr/lib/ocf/resource.d/heartbeat/IPaddr2", "/usr/lib/ocf/resource.d/heartbeat/nginx"} {
+		if _, err := os.Stat(p); err != nil {
+			return fmt.Errorf("%s is missing: `make packages` installs what the demo needs", p)
+		}
+	}
+	return nil
+}
+
+// tellOnce runs the story on a cluster of its own and clears up after it, also
+// after a failure or an interrupt, unless the cluster is to be kept.
+func tellOnce(ctx context.Context, w io.Writer, o options, corosync lab.Impl, keep bool) (f figures, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storyLimit)
+	defer cancel()
+	s, err := newStory(ctx, w, o, corosync)
+	if err != nil {
+		return f, err
+	}
+	defer func() {
+		if err != nil {
+			s.lastWords()
+		}
+		if keep {
+			s.stayUp()
+			return
+		}
+		err = errors.Join(err, s.close())
+	}()
+	err = s.run(ctx)
+	return s.fig, err
+}
+
+// freeName returns a lab name that no other running demo uses. A lab of that
+// name whose owner is gone (crashed, or kept up) will be replaced.
+func freeName(base string) string {
+	for i := 1; ; i++ {
+		name := base
+		if i > 1 {
+			name += strconv.Itoa(i)
+		}
+		b, err := os.ReadFile(filepath.Join(lab.Root(), name, "owner"))
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+		if err != nil || pid <= 0 || syscall.Kill(pid, 0) != nil {
+			return name
+		}
+	}
+}

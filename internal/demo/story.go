@@ -1,0 +1,297 @@
+package demo
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/lab"
+)
+
+// floating is the address that the group moves around; node ids end at 200.
+const floating = "10.78.0.250"
+
+// token is the ring's token timeout in both tellings.
+const token = "1000"
+
+//go:embed agents/ledger
+var ledgerAgent string
+
+// webConf is the web server's configuration: it answers with the node's name
+// and listens on the floating address only.
+const webConf = `worker_processes 1;
+pid /run/web.pid;
+error_log /var/log/nginx/error.log;
+events { worker_connections 512; }
+http {
+  access_log off;
+  client_body_temp_path /run/web-body; proxy_temp_path /run/web-proxy; fastcgi_temp_path /run/web-fastcgi;
+  uwsgi_temp_path /run/web-uwsgi; scgi_temp_path /run/web-scgi;
+  server {
+    listen ` + floating + `:80;
+    location / { default_type text/plain; return 200 "$hostname\n"; }
+  }
+}
+`
+
+// cibXML is what is loaded into the cluster: fencing by the lab's power switch,
+// and the group. Stickiness keeps the group where it is when a node returns.
+const cibXML = `<configuration>
+ <crm_config><cluster_property_set id="cib-bootstrap-options">
+  <nvpair id="opt-stonith" name="stonith-enabled" value="true"/>
+  <nvpair id="opt-action" name="stonith-action" value="off"/>
+ </cluster_property_set></crm_config>
+ <rsc_defaults><meta_attributes id="rsc-options"><nvpair id="rsc-stickiness" name="resource-stickiness" value="100"/></meta_attributes></rsc_defaults>
+ <resources>
+  <primitive id="power" class="stonith" type="fence_lab">
+   <instance_attributes id="power-params"><nvpair id="power-hosts" name="pcmk_host_list" value="n1 n2 n3"/></instance_attributes>
+   <operations><op id="power-monitor" name="monitor" interval="30s" timeout="20s"/></operations>
+  </primitive>
+  <group id="web">
+   <primitive id="account" class="ocf" provider="pacesync" type="ledger">
+    <operations><op id="account-monitor" name="monitor" interval="10s" timeout="10s"/></operations>
+   </primitive>
+   <primitive id="address" class="ocf" provider="heartbeat" type="IPaddr2">
+    <instance_attributes id="address-params"><nvpair id="address-ip" name="ip" value="` + floating + `"/><nvpair id="address-mask" name="cidr_netmask" value="24"/></instance_attributes>
+    <operations><op id="address-monitor" name="monitor" interval="5s" timeout="20s"/></operations>
+   </primitive>
+   <primitive id="server" class="ocf" provider="heartbeat" type="nginx">
+    <instance_attributes id="server-params"><nvpair id="server-conf" name="configfile" value="/run/lab/nginx.conf"/></instance_attributes>
+    <operations><op id="server-start" name="start" interval="0" timeout="40s"/><op id="server-stop" name="stop" interval="0" timeout="60s"/><op id="server-monitor" name="monitor" interval="1s" timeout="20s"/></operations>
+   </primitive>
+  </group>
+ </resources>
+</configuration>
+`
+
+// story is one telling: a cluster, a client and what was measured. It belongs to
+// the goroutine that tells it.
+type story struct {
+	timeline
+	lab    *lab.Lab
+	power  *lab.PowerSwitch
+	client *client
+	watch  *watch
+	bin    string
+	fig    figures
+}
+
+func newStory(ctx context.Context, w io.Writer, o options, corosync lab.Impl) (*story, error) {
+	base := "demo"
+	if o.ref && corosync == lab.Debian {
+		base = "demo-ref"
+	}
+	s := &story{timeline: timeline{w: w, start: time.Now()}, bin: o.bin, fig: figures{corosync: corosync}}
+	nodes := []lab.NodeSpec{{Corosync: corosync}, {Corosync: corosync}, {Corosync: corosync}, {Name: "client", Host: true}}
+	l, err := lab.Up(ctx, lab.Options{
+		Name: freeName(base), Nodes: nodes, Bin: o.bin, Replace: true,
+		Files: []lab.File{
+			lab.FenceAgent(),
+			{Path: "/usr/lib/ocf/resource.d/pacesync/ledger", Mode: 0o755, Content: ledgerAgent},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.lab = l
+	if s.power, err = l.ServePower(); err != nil {
+		l.Down()
+		return nil, err
+	}
+	for name, text := range map[string]string{filepath.Join(l.Dir(), "owner"): fmt.Sprint(os.Getpid()), filepath.Join(l.Shared(), "nginx.conf"): webConf} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// run tells the story.
+func (s *story) run(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{s.boot, s.load, s.killServer, s.cutNode, s.rejoin, s.account} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close takes everything down.
+func (s *story) close() error {
+	s.power.Close()
+	return s.lab.Down()
+}
+
+// stayUp says how to look into the cluster. The power switch ends with this process.
+func (s *story) stayUp() {
+	os.Remove(filepath.Join(s.lab.Dir(), "owner"))
+	lab := filepath.Join(s.bin, "pacesync") + " lab"
+	name := s.lab.Name()
+	fmt.Fprintf(s.w, `
+The cluster stays up, without its power switch: fencing would fail now. Look into it:
+  %[1]s status -l %[2]s
+  %[1]s exec -l %[2]s n1 crm_mon -1
+  %[1]s exec -l %[2]s client curl -s http://%[3]s/
+  %[1]s log -l %[2]s n1                      logs, ledger and power log: %[4]s
+  %[1]s down -l %[2]s                        when done
+`, lab, name, floating, s.lab.Dir())
+}
+
+// lastWords shows where the cluster stood when the story failed.
+func (s *story) lastWords() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	fmt.Fprintln(s.w, "\nWhat the nodes say:")
+	for _, n := range s.lab.Members() {
+		res, err := n.Exec(ctx, "crm_mon", "-1")
+		text := res.Stdout
+		if err != nil {
+			text += err.Error() + "\n"
+		}
+		fmt.Fprintf(s.w, "%s:\n%s", n.Name(), text)
+		if b, err := os.ReadFile(n.Path("/var/log/corosync/corosync.log")); err == nil {
+			lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+			fmt.Fprintf(s.w, "  %s\n", strings.Join(lines[max(0, len(lines)-8):], "\n  "))
+		}
+	}
+}
+
+// boot starts three nodes up to a designated controller.
+func (s *story) boot(ctx context.Context) error {
+	s.chapter("A cluster of three nodes")
+	s.say("nodes n1, n2, n3 and a client have power; corosync: %s, pacemaker: Debian's", s.fig.corosync)
+	if err := s.lab.WriteConf(lab.Conf{Totem: []string{"token: " + token}}); err != nil {
+		return err
+	}
+	nodes := s.lab.Members()
+	if err := s.lab.StartRing(ctx, nodes...); err != nil {
+		return err
+	}
+	m := nodes[0].Membership(ctx)
+	s.say("ring %s of the nodes %v, votes %d of %d: quorum", m.Ring, m.Members, m.Votes, m.Expected)
+	for _, n := range nodes {
+		if err := n.Start(ctx, lab.PartPacemaker); err != nil {
+			return err
+		}
+	}
+	dc := ""
+	err := s.wait(ctx, time.Minute, "Pacemaker to elect a controller (its rule: some 20 s)", func() bool {
+		dc = nodes[0].DC(ctx)
+		return dc != ""
+	})
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		if err := n.CheckOrigins(); err != nil {
+			return err
+		}
+	}
+	s.say("designated controller is %s; the running programs were checked: corosync %s on all nodes", dc, s.fig.corosync)
+	return nil
+}
+
+// load gives the cluster its work and waits until the client gets answers.
+func (s *story) load(ctx context.Context) error {
+	s.chapter("The work: an address and a web server, and a fence device for safety")
+	nodes := s.lab.Members()
+	if _, err := nodes[0].ExecInput(ctx, cibXML, "cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"); err != nil {
+		return err
+	}
+	s.say("CIB loaded: fence device power, group web (account, address %s, server)", floating)
+	var err error
+	s.watch = startWatch(s.lab, floating)
+	if s.client, err = startClient(ctx, s.lab.Node("client"), filepath.Join(s.bin, "pacesync"), floating+":80"); err != nil {
+		return err
+	}
+	began := time.Now()
+	var first request
+	err = s.wait(ctx, time.Minute, "the first answer of the web server", func() bool {
+		var ok bool
+		first, ok = s.client.answered(began, func(string) bool { return true })
+		return ok
+	})
+	if err != nil {
+		return err
+	}
+	s.at(first.end, "the client has its first answer, from %s", first.node)
+	if err := s.settled(ctx, nodes[0]); err != nil {
+		return err
+	}
+	s.say("all resources run: %s", s.places(ctx, nodes[0]))
+	return nil
+}
+
+// settled waits until the cluster has nothing left to do.
+func (s *story) settled(ctx context.Context, n *lab.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	_, err := n.Exec(ctx, "crm_resource", "--wait", "--timeout", "55s")
+	return err
+}
+
+// place is where a resource runs, as a node says; empty: nowhere.
+func (s *story) place(ctx context.Context, n *lab.Node, resource string) string {
+	res, _ := n.Exec(ctx, "crm_resource", "--locate", "--resource", resource) // status 6: not known
+	_, on, _ := strings.Cut(res.Stdout, "is running on: ")
+	return strings.TrimSpace(on)
+}
+
+func (s *story) places(ctx context.Context, n *lab.Node) string {
+	var out []string
+	for _, r := range []string{"power", "account", "address", "server"} {
+		out = append(out, r+" on "+s.place(ctx, n, r))
+	}
+	return strings.Join(out, ", ")
+}
+
+// killServer kills the web server; the cluster restarts it in place.
+func (s *story) killServer(ctx context.Context) error {
+	s.chapter("The web server dies")
+	where := s.place(ctx, s.lab.Node("n1"), "server")
+	n := s.lab.Node(where)
+	if n == nil {
+		return fmt.Errorf("the web server runs on %q", where)
+	}
+	killed := time.Now()
+	count := 0
+	for _, p := range n.Ps() {
+		if strings.HasSuffix(p.Exe, "/nginx") {
+			syscall.Kill(p.PID, syscall.SIGKILL)
+			count++
+		}
+	}
+	if count == 0 {
+		return fmt.Errorf("no web server process on %s", where)
+	}
+	s.say("kill -9 on all %d processes of the web server on %s", count, where)
+	if err := s.wait(ctx, 20*time.Second, "the client to notice", func() bool {
+		_, lost := outage(s.client.since(killed))
+		return lost > 0
+	}); err != nil {
+		return err
+	}
+	noticed := time.Now()
+	var back request
+	err := s.wait(ctx, 40*time.Second, "the web server to be restarted", func() bool {
+		var ok bool
+		back, ok = s.client.answered(noticed, func(string) bool { return true })
+		return ok
+	})
+	if err != nil {
+		return err
+	}
+	s.fig.repair = back.end.Sub(killed)
+	s.at(back.end, "answers again after %.2f s, from %s", s.fig.repair.Seconds(), back.node)
+	if back.node != where {
+		return fmt.Errorf("the web server was to be restarted on %s, it runs on %s", where, back.node)
+	}
+	return s.settled(ctx, n)
+}
