@@ -71,6 +71,13 @@ type Output struct {
 	More bool
 }
 
+func (o *Output) reset() {
+	clear(o.Send)
+	clear(o.Up)
+	clear(o.Trace)
+	*o = Output{Send: o.Send[:0], Up: o.Up[:0], Trace: o.Trace[:0]}
+}
+
 // Stats are the ring's counters and the queue's.
 type Stats struct {
 	srp.Stats
@@ -81,45 +88,150 @@ type Stats struct {
 // Engine is the protocol of one node. Owned by the loop: all methods are
 // called from one goroutine.
 type Engine struct {
-	out Output
+	cfg   srp.Config
+	ring  *srp.Ring
+	pack  [2]packer // by srp.Lane
+	asm   assemblies
+	level Level
+	stats Stats
+
+	out     [2]Output
+	cur     int            // the Output being filled
+	pending []srp.Delivery // from the ring, not handed up yet
+	next    int            // the first of them
 }
 
 // New returns the engine of a node. storedRingSeq is the number in the node's
 // ring id file, 0 when there was none.
-func New(cfg srp.Config, storedRingSeq uint64, rng *rand.Rand) *Engine { return &Engine{} }
+func New(cfg srp.Config, storedRingSeq uint64, rng *rand.Rand) *Engine {
+	e := &Engine{cfg: cfg, ring: srp.New(cfg, storedRingSeq, rng)}
+	e.asm.trans = true
+	for i := range e.pack {
+		e.pack[i].nextFragment = 1
+	}
+	return e
+}
 
 // Step handles one event.
-func (e *Engine) Step(now time.Time, ev srp.Event) {}
+func (e *Engine) Step(now time.Time, ev srp.Event) {
+	if e.next < len(e.pending) {
+		panic("pg: Step before the last Output was taken to its end (Output.More)")
+	}
+	e.asm.reclaim()
+	switch ev.Kind {
+	case srp.EvPacket:
+		if t, ok := wire.PeekType(ev.Data); ok && t == wire.TypeToken {
+			// What is packed so far goes with this token (totempg.c:
+			// callback_token_received_fn).
+			e.flush(srp.LaneNormal)
+			e.flush(srp.LaneTrans)
+		}
+	case srp.EvReconfigure:
+		e.cfg = *ev.Config
+	}
+	e.ring.Step(now, ev)
+	e.collect()
+}
+
+// collect takes over what the ring wants done.
+func (e *Engine) collect() {
+	from, to := e.ring.Output(), &e.out[e.cur]
+	if from.Persist {
+		to.Persist, to.RingSeq = true, from.RingSeq
+	}
+	to.Send = append(to.Send, from.Send...)
+	to.TokenRotated = to.TokenRotated || from.TokenRotated
+	to.DropQueued = to.DropQueued || from.DropQueued
+	to.Trace = append(to.Trace, from.Trace...)
+	if e.next == len(e.pending) {
+		e.pending, e.next = e.pending[:0], 0
+	}
+	e.pending = append(e.pending, from.Up...)
+	for _, d := range from.Up {
+		if d.View != nil && d.View.Kind == srp.ViewRegular {
+			e.restartCut()
+		}
+	}
+	from.Empty()
+}
 
 // Take returns what is to be done and empties it; call it until More is false.
 // What it returned is valid until the next Take or Step: Mcast, TransAck and
 // Room, which services call while they are handed the Up list, add to the next
 // Output and leave this one alone. So after them Take must be called too.
-func (e *Engine) Take() *Output { return &e.out }
+func (e *Engine) Take() *Output {
+	o := &e.out[e.cur]
+	for e.next < len(e.pending) {
+		d := e.pending[e.next]
+		e.next++
+		if d.View != nil {
+			e.view(d.View, o)
+		} else if e.message(d, o) && e.asm.trans {
+			break // it may be the one that ends the sync
+		}
+	}
+	o.More = e.next < len(e.pending)
+	e.cur = 1 - e.cur
+	e.out[e.cur].reset()
+	return o
+}
+
+// view hands up a configuration change. Fragments of those who left are of no
+// use. From the regular view on fragments are collected anew, until TransAck: the
+// messages of the sync overtake what waits. Upstream once did so from the
+// transitional view on, and lost what was recovered behind it (corosync#660).
+func (e *Engine) view(v *srp.View, o *Output) {
+	if v.Kind == srp.ViewTransitional {
+		e.asm.forget(v.Left)
+	} else {
+		e.asm.trans = true
+	}
+	o.Up = append(o.Up, Upcall{View: v})
+}
 
 // Deadline is when Step wants an EvTimer; zero: never.
-func (e *Engine) Deadline() time.Time { return time.Time{} }
-
-// Mcast queues a message, hdr followed by body, for all members, this node
-// included. Both are copied. It can produce output (cancelling a held token).
-func (e *Engine) Mcast(now time.Time, group Group, hdr, body []byte) error { return ErrQueueFull }
-
-// Room says whether a message of n bytes would be taken now.
-func (e *Engine) Room(n int) bool { return false }
-
-// QueueLevel is how full the send queue is.
-func (e *Engine) QueueLevel() Level { return LevelLow }
+func (e *Engine) Deadline() time.Time { return e.ring.Deadline() }
 
 // TransAck ends the time after a transitional view in which only the messages
-// of the sync are sent: the services' queue flows again.
-func (e *Engine) TransAck(now time.Time) {}
+// of the sync are sent: the services' queue flows again. It must be called while
+// the message is handled that ends the sync, at the same place in the order on
+// all nodes.
+func (e *Engine) TransAck(now time.Time) {
+	if !e.ring.Waiting() && !e.asm.trans {
+		return
+	}
+	e.asm.trans = false
+	e.flush(srp.LaneNormal)
+	e.flush(srp.LaneTrans)
+	e.ring.TransAck()
+	e.ring.CancelHold(now)
+	e.collect()
+}
 
 // CancelHold makes the representative let an idle ring's token go, because the
 // caller waits for TokenRotated (totemsrp.c: totemsrp_callback_token_create).
-func (e *Engine) CancelHold(now time.Time) {}
+func (e *Engine) CancelHold(now time.Time) {
+	e.ring.CancelHold(now)
+	e.collect()
+}
 
 // Stats are the current counters; the pointer stays the same.
-func (e *Engine) Stats() *Stats { return &Stats{} }
+func (e *Engine) Stats() *Stats {
+	e.ring.Stats(&e.stats.Stats)
+	e.stats.MsgReserved = reserved
+	e.stats.MsgQueueAvail = uint32(e.ring.Avail(e.lane()))
+	return &e.stats
+}
 
-// Ring is the current ring id and its members.
-func (e *Engine) Ring() (wire.RingID, []wire.NodeID) { return wire.RingID{}, nil }
+// ClearStats sets the ring's counters to zero.
+func (e *Engine) ClearStats() { e.ring.ClearStats() }
+
+// Ring is the current ring id and the members of the last view; valid until
+// the next Step.
+func (e *Engine) Ring() (wire.RingID, []wire.NodeID) { return e.ring.ID(), e.ring.Members() }
+
+// State is the state of the membership algorithm.
+func (e *Engine) State() srp.StateID { return e.ring.State() }
+
+// Reachable reports whether the node answers now (cfg node status).
+func (e *Engine) Reachable(id wire.NodeID) bool { return e.ring.Reachable(id) }

@@ -1,6 +1,10 @@
 package srp
 
-import "time"
+import (
+	"time"
+
+	"github.com/pacesync/pacesync/totem/wire"
+)
 
 // Stats are the counters of the cmap keys stats.srp.* (totemstats.h:
 // totemsrp_stats_t).
@@ -25,3 +29,81 @@ type Stats struct {
 	AvgTokenWorkload                     uint32    // mean time a token was worked on, ms
 	AvgBacklogCalc                       uint32
 }
+
+// maxContinuousGather is how many rounds in a row may fail before something
+// between the nodes is suspected (totem.h: MAX_NO_CONT_GATHER).
+const maxContinuousGather = 3
+
+// tokenRecords is how many visits the means are taken over (totemstats.h:
+// TOTEM_TOKEN_STATS_MAX).
+const tokenRecords = 100
+
+// statistics are the counters and the last visits of the token.
+type statistics struct {
+	Stats
+	lastToken time.Time
+	records   [tokenRecords]tokenRecord
+	visits    uint64
+}
+
+type tokenRecord struct {
+	rx, tx  time.Time
+	backlog uint32
+}
+
+func (s *statistics) countRx(t wire.Type) {
+	switch t {
+	case wire.TypeToken:
+		s.OrfTokenRx++
+	case wire.TypeMcast:
+		s.McastRx++
+	case wire.TypeMergeDetect:
+		s.MembMergeDetectRx++
+	case wire.TypeJoin:
+		s.MembJoinRx++
+	case wire.TypeCommitToken:
+		s.MembCommitTokenRx++
+	case wire.TypeHoldCancel:
+		s.TokenHoldCancelRx++
+	}
+}
+
+func (s *statistics) record() *tokenRecord { return &s.records[s.visits%tokenRecords] }
+
+func (s *statistics) tokenReceived(now time.Time) {
+	s.visits++
+	*s.record() = tokenRecord{rx: now}
+	s.lastToken = now
+}
+
+func (s *statistics) tokenBacklog(n uint32)   { s.record().backlog = n }
+func (s *statistics) tokenSent(now time.Time) { s.record().tx = now }
+
+// Stats fills in the means and returns a copy of the counters (main.c:
+// corosync_totem_stats_updater). busy is not measured by a core without a clock:
+// AvgTokenWorkload stays 0 unless the shell sets it.
+func (r *Ring) Stats(dst *Stats) {
+	s := &r.stats
+	*dst = s.Stats
+	dst.LastToken = s.lastToken
+	dst.FirewallEnabledOrNICFailure = s.ContinuousGather > maxContinuousGather
+	var between, work time.Duration
+	var backlog, n uint64
+	for i := s.visits; i > 1 && s.visits-i < tokenRecords-1; i-- {
+		rec, prev := &s.records[i%tokenRecords], &s.records[(i-1)%tokenRecords]
+		between += rec.rx.Sub(prev.rx)
+		if !rec.tx.IsZero() {
+			work += rec.tx.Sub(rec.rx)
+		}
+		backlog += uint64(rec.backlog)
+		n++
+	}
+	if n > 0 {
+		dst.MttRxToken = uint32(uint64(between.Milliseconds()) / n)
+		dst.AvgTokenWorkload = uint32(uint64(work.Milliseconds()) / n)
+		dst.AvgBacklogCalc = uint32(backlog / n)
+	}
+}
+
+// ClearStats sets the counters to zero (cmap key stats.clear.totem).
+func (r *Ring) ClearStats() { r.stats = statistics{lastToken: r.stats.lastToken} }
