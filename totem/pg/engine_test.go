@@ -1,0 +1,109 @@
+package pg
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/totem/srp"
+	"github.com/pacesync/pacesync/totem/wire"
+)
+
+func TestOneNodeFormsARing(t *testing.T) {
+	c := startAll(t, srp.Config{}, 1)
+	if ring, _ := c.node(1).eng.Ring(); ring != (wire.RingID{Rep: 1, Seq: 5}) {
+		t.Errorf("first ring is %s, the original's is 1.5", ring)
+	}
+	if c.node(1).disk != 5 {
+		t.Errorf("stored %d", c.node(1).disk)
+	}
+}
+
+// TestMessagesOfAllSizes sends messages around every limit from all nodes and
+// compares order and content everywhere.
+func TestMessagesOfAllSizes(t *testing.T) {
+	for _, mtu := range []int{300, 1410, 65446} {
+		t.Run(fmt.Sprint("mtu", mtu), func(t *testing.T) {
+			c := startAll(t, srp.Config{NetMTU: mtu}, 1, 2, 3)
+			rng := rand.New(rand.NewPCG(7, 7))
+			sizes := []int{0, 1, 2, 3, 5, 10, 100}
+			for d := -30; d <= 30; d++ {
+				sizes = append(sizes, mtu+d, 2*mtu+d)
+			}
+			sizes = append(sizes, 100000, MaxMessage-1, MaxMessage)
+			var sent [4][][]byte
+			var order [4][]wire.NodeID
+			var got [4]int
+			for _, n := range c.nodes {
+				n.onData = func(up Upcall) {
+					order[n.id] = append(order[n.id], up.From)
+					i := 0
+					for _, from := range order[n.id] {
+						if from == up.From {
+							i++
+						}
+					}
+					if want := sent[up.From][i-1]; !bytes.Equal(up.Data, want) {
+						t.Fatalf("node %d: message %d of %d has %d bytes, want %d, or other content", n.id, i, up.From, len(up.Data), len(want))
+					}
+					got[n.id]++
+				}
+			}
+			total := 0
+			for _, size := range sizes {
+				for _, n := range c.nodes {
+					msg := make([]byte, size)
+					for i := range msg {
+						msg[i] = byte(rng.Uint32())
+					}
+					c.until(time.Minute, "room", func() bool { return n.eng.Room(size) })
+					sent[n.id] = append(sent[n.id], msg)
+					if err := n.submit(msg); err != nil {
+						t.Fatal(err)
+					}
+					total++
+				}
+			}
+			c.until(time.Minute, "delivered", func() bool { return got[1] == total && got[2] == total && got[3] == total })
+			if fmt.Sprint(order[1]) != fmt.Sprint(order[2]) || fmt.Sprint(order[1]) != fmt.Sprint(order[3]) {
+				t.Error("the order differs")
+			}
+		})
+	}
+}
+
+func TestTooBigAndUnknownGroup(t *testing.T) {
+	c := startAll(t, srp.Config{}, 1)
+	e := c.node(1).eng
+	if err := e.Mcast(c.now, GroupService, make([]byte, MaxMessage), []byte{0}); err != ErrTooBig {
+		t.Error(err)
+	}
+	if e.Room(MaxMessage + 1) {
+		t.Error("room for more than a message can be")
+	}
+	if err := e.Mcast(c.now, "b", nil, nil); err != ErrNoGroup {
+		t.Error(err)
+	}
+}
+
+func TestQueueFillsAndEmpties(t *testing.T) {
+	c := startAll(t, srp.Config{}, 1, 2)
+	n := c.node(1)
+	if l := n.eng.QueueLevel(); l != LevelLow {
+		t.Errorf("level %d at rest", l)
+	}
+	for n.eng.Room(100000) {
+		if err := n.eng.Mcast(c.now, GroupService, make([]byte, 100000), nil); err != nil {
+			t.Fatalf("room said yes: %v", err)
+		}
+	}
+	for n.eng.Mcast(c.now, GroupService, make([]byte, 100), nil) == nil {
+	}
+	if l := n.eng.QueueLevel(); l != LevelCritical {
+		t.Errorf("level %d when full", l)
+	}
+	n.drain()
+	c.until(time.Minute, "empty", func() bool { return n.eng.QueueLevel() == LevelLow })
+}
