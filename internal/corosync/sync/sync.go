@@ -39,26 +39,43 @@ const (
 
 // Layer is the sync layer of one node. Owned by the daemon's loop.
 type Layer struct {
-	engines []*service.Engine // those with a Syncer, ascending by id
-	log     service.Log
+	local []*entry // services here with a Syncer, ascending by id
+	log   service.Log
 
-	state     state
-	synced    bool // the last round was completed, no change since
-	completed bool // some round was completed since the start
-	ring      service.RingID
-	members   []uint32
-	trans     []uint32
-	heard     []bool // parallel to members
-	list      []entry
-	cur       int // the current service of list
-	pending   []byte
-	dropped   uint64
+	state   state
+	synced  bool // the last round was completed, no change since
+	ring    service.RingID
+	members []uint32
+	heard   []bool   // parallel to members
+	list    []*entry // services of the round, ascending by id
+	cur     int      // the current service of list
+	pending []byte
+	dropped uint64
 }
 
 type entry struct {
 	id   service.ID
 	name string
 	sync service.Syncer // nil: only peers have it
+
+	// trans are the nodes that came along in every change since the service was
+	// last activated, which is what it compares its state with. Upstream knows
+	// the last change alone and so misses that a node was gone between two
+	// interrupted rounds.
+	trans     []uint32
+	activated bool // ever
+	fresh     bool // activated since the last change
+}
+
+// carry takes the members that came along in one more change.
+func (e *entry) carry(members []uint32) {
+	if e.activated && !e.fresh {
+		e.trans = intersect(e.trans, members)
+	} else {
+		e.trans = slices.Clone(members)
+	}
+	slices.Sort(e.trans)
+	e.fresh = false
 }
 
 // New makes the layer for the engines that have a Syncer; the others are
@@ -67,10 +84,10 @@ func New(engines []*service.Engine, log service.Log) *Layer {
 	l := &Layer{log: log}
 	for _, e := range engines {
 		if e.Sync != nil {
-			l.engines = append(l.engines, e)
+			l.local = append(l.local, &entry{id: e.ID, name: e.Title, sync: e.Sync})
 		}
 	}
-	slices.SortFunc(l.engines, func(a, b *service.Engine) int { return int(a.ID) - int(b.ID) })
+	slices.SortFunc(l.local, func(a, b *entry) int { return int(a.id) - int(b.id) })
 	if l.log == nil {
 		l.log = func(service.Level, string) {}
 	}
@@ -96,18 +113,10 @@ func (l *Layer) Sent() { l.pending = nil }
 // along from the old ring. The running round ends here; what is still
 // delivered belongs to the old ring.
 func (l *Layer) Transitional(members []uint32) {
-	interrupted := !l.synced
 	l.abort()
-	// A node counts as having come along only if it did so in every change
-	// since the last completed round: services compare with the members they
-	// had then. Upstream knows the last change alone and so misses that a node
-	// was gone between two interrupted rounds.
-	if interrupted && l.completed {
-		l.trans = intersect(l.trans, members)
-	} else {
-		l.trans = slices.Clone(members)
+	for _, e := range l.local {
+		e.carry(members)
 	}
-	slices.Sort(l.trans)
 }
 
 // Regular tells of a regular configuration and starts the round for it:
@@ -119,18 +128,16 @@ func (l *Layer) Regular(members []uint32, ring service.RingID) {
 	l.members = slices.Clone(members)
 	slices.Sort(l.members)
 	l.heard = make([]bool, len(l.members))
-	l.trans = intersect(l.trans, l.members)
 	l.state, l.cur = build, 0
-	l.list = l.list[:0]
-	ids := make([]service.ID, 0, len(l.engines))
-	for _, e := range l.engines {
-		l.list = append(l.list, entry{e.ID, e.Title, e.Sync})
-		ids = append(ids, e.ID)
+	l.list = slices.Clone(l.local)
+	ids := make([]service.ID, 0, len(l.local))
+	for _, e := range l.local {
+		ids = append(ids, e.id)
 	}
 	l.pending = appendServiceBuild(nil, ring, ids)
 	l.log(service.LevelDebug, "call init for locally known services")
-	for _, e := range l.engines {
-		e.Sync.SyncInit(l.trans, l.members, ring)
+	for _, e := range l.local {
+		e.sync.SyncInit(intersect(e.trans, l.members), l.members, ring)
 	}
 }
 
@@ -185,10 +192,10 @@ func (l *Layer) Deliver(from uint32, msg []byte) (completed bool) {
 // addServices adds services that only a peer has.
 func (l *Layer) addServices(ids []service.ID) {
 	for _, id := range ids {
-		i, ok := slices.BinarySearchFunc(l.list, id, func(e entry, id service.ID) int { return int(e.id) - int(id) })
+		i, ok := slices.BinarySearchFunc(l.list, id, func(e *entry, id service.ID) int { return int(e.id) - int(id) })
 		if !ok {
 			name := fmt.Sprintf("Unknown External Service (id = %d)", id)
-			l.list = slices.Insert(l.list, i, entry{id, name, nil})
+			l.list = slices.Insert(l.list, i, &entry{id: id, name: name})
 		}
 	}
 }
@@ -197,7 +204,7 @@ func (l *Layer) addServices(ids []service.ID) {
 // there is none left.
 func (l *Layer) enterProcess() (completed bool) {
 	if l.cur == len(l.list) {
-		l.state, l.synced, l.completed = idle, true, true
+		l.state, l.synced = idle, true
 		return true
 	}
 	l.state = process
@@ -223,6 +230,7 @@ func (l *Layer) activate() (completed bool) {
 	if e.sync != nil {
 		e.sync.SyncActivate()
 	}
+	e.activated, e.fresh = true, true
 	l.cur++
 	return l.enterProcess()
 }

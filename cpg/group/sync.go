@@ -1,0 +1,252 @@
+package group
+
+import (
+	"slices"
+
+	"github.com/pacesync/pacesync/cpg/wire"
+	"github.com/pacesync/pacesync/internal/corosync/service"
+)
+
+// round is what a sync round gathers.
+type round struct {
+	active  bool
+	ring    service.RingID
+	members []uint32
+	trans   []uint32
+	lists   []nodeList // in order of arrival
+	// began and ended are processes whose PROCJOIN or, later, PROCLEAVE was
+	// delivered in this round.
+	began, ended []nodeProc
+}
+
+// roundMax bounds began and ended each. A round sees the ends of clients that
+// close during it; only a hostile peer gets here, and only its own processes
+// are then wrong.
+const roundMax = 4096
+
+type nodeList struct {
+	node uint32
+	list []wire.JoinEntry
+}
+
+type nodeProc struct {
+	node uint32
+	wire.JoinEntry
+}
+
+// joined notes a PROCJOIN delivered within the round: its process is neither
+// down with its node nor a zombie, though the sender's list may lack it.
+func (r *round) joined(p nodeProc) {
+	if r.active {
+		r.began, r.ended = include(r.began, p), exclude(r.ended, p)
+	}
+}
+
+// left notes a PROCLEAVE delivered within the round.
+//
+// Ghost: the sender's list, sent before or after it, still names the process.
+// Upstream adds it at activation, after its end.
+func (r *round) left(p nodeProc) {
+	if r.active {
+		r.began, r.ended = exclude(r.began, p), include(r.ended, p)
+	}
+}
+
+func include(s []nodeProc, p nodeProc) []nodeProc {
+	if len(s) < roundMax && !slices.Contains(s, p) {
+		s = append(s, p)
+	}
+	return s
+}
+
+func exclude(s []nodeProc, p nodeProc) []nodeProc {
+	return slices.DeleteFunc(s, func(x nodeProc) bool { return x == p })
+}
+
+func (r *round) list(node uint32) *nodeList {
+	i := slices.IndexFunc(r.lists, func(l nodeList) bool { return l.node == node })
+	if i < 0 {
+		r.lists = append(r.lists, nodeList{node: node})
+		i = len(r.lists) - 1
+	}
+	return &r.lists[i]
+}
+
+// has says whether the process is alive by what its node sent in the round.
+func (r *round) has(p nodeProc) bool {
+	if slices.Contains(r.ended, p) {
+		return false
+	}
+	if slices.Contains(r.began, p) {
+		return true
+	}
+	for _, l := range r.lists {
+		if l.node == p.node {
+			return slices.Contains(l.list, p.JoinEntry)
+		}
+	}
+	return false
+}
+
+// SyncInit starts a round. What an earlier one gathered is forgotten.
+//
+// Ghost: upstream forgets it only in its abort callback, so that lists which
+// arrive after the abort, with the last messages of the old ring, are replayed
+// in the next round.
+func (e *Engine) SyncInit(trans, members []uint32, ring service.RingID) {
+	e.round = round{
+		active: true, ring: ring,
+		trans: slices.Clone(trans), members: slices.Clone(members),
+	}
+}
+
+// SyncAbort ends a round that was interrupted.
+func (e *Engine) SyncAbort() { e.round = round{} }
+
+// DownList is the DOWNLIST to send in this round.
+func (e *Engine) DownList() wire.DownList {
+	d := wire.DownList{OldMembers: uint32(len(e.members))}
+	for _, n := range e.members {
+		if !slices.Contains(e.round.trans, n) {
+			d.Left = append(d.Left, n)
+		}
+	}
+	return d
+}
+
+// JoinList is the JOINLIST to send in this round; empty: none is sent.
+func (e *Engine) JoinList() []wire.JoinEntry {
+	var list []wire.JoinEntry
+	for _, p := range e.procs {
+		if p.node == e.self {
+			list = append(list, wire.JoinEntry{PID: p.pid, Group: p.group.name})
+		}
+	}
+	return list
+}
+
+// GotJoinList takes the list of a node. Outside a round, from a node that is
+// not in the ring, and from ourselves it is ignored. A second one replaces the
+// first.
+func (e *Engine) GotJoinList(from uint32, list wire.JoinList) {
+	if !e.round.active || from == e.self || !slices.Contains(e.round.members, from) {
+		return
+	}
+	l := e.round.list(from)
+	l.list = l.list[:0]
+	for i := range list.Len() {
+		l.list = append(l.list, list.At(i))
+	}
+}
+
+// SyncActivate ends the round: processes of nodes that are gone leave, one
+// event per group; those of the lists join, one event per group; processes
+// that their node no longer names leave one by one; at last every client is
+// told of the ring. Groups come in the order of their names.
+func (e *Engine) SyncActivate() {
+	r := &e.round
+	if !r.active {
+		return
+	}
+	e.ring, e.members = r.ring, r.members
+	e.nodesDown(r)
+	e.nodesUp(r)
+	e.zombies(r)
+	var to []*Client
+	for _, c := range e.clients {
+		if !c.finalized {
+			to = append(to, c)
+		}
+	}
+	if len(to) > 0 {
+		e.out = append(e.out, Event{To: to, Totem: e.totem()})
+	}
+	e.round = round{}
+	for _, p := range e.procs {
+		if !slices.Contains(e.members, p.node) {
+			panic("cpg: a process of a node outside the ring after a sync round")
+		}
+	}
+}
+
+// perGroup collects addresses by group, for one event each.
+type perGroup []struct {
+	g    *group
+	list []wire.Address
+}
+
+func (pg *perGroup) add(g *group, a wire.Address) {
+	for i := range *pg {
+		if (*pg)[i].g == g {
+			(*pg)[i].list = append((*pg)[i].list, a)
+			return
+		}
+	}
+	*pg = append(*pg, struct {
+		g    *group
+		list []wire.Address
+	}{g, []wire.Address{a}})
+}
+
+func (pg perGroup) sort() {
+	slices.SortFunc(pg, func(a, b struct {
+		g    *group
+		list []wire.Address
+	}) int {
+		return a.g.name.CompareC(&b.g.name)
+	})
+}
+
+// nodesDown removes the processes of nodes that did not come along.
+//
+// Ghost: upstream looks at the members of its last round only. A node that was
+// never in a completed round, yet had a process that we learnt of, would keep it.
+func (e *Engine) nodesDown(r *round) {
+	var gone perGroup
+	for _, p := range slices.Clone(e.procs) {
+		stays := p.node == e.self || slices.Contains(r.members, p.node) &&
+			(slices.Contains(r.trans, p.node) || slices.Contains(r.began, p.id()))
+		if !stays {
+			e.remove(p.group.name, p.node, p.pid)
+			gone.add(p.group, wire.Address{Node: p.node, PID: p.pid, Reason: wire.ReasonNodeDown})
+		}
+	}
+	gone.sort()
+	for _, x := range gone {
+		e.notify(x.g, x.list, nil)
+		e.drop(x.g)
+	}
+}
+
+// nodesUp adds the processes of the lists. Within an event they are in reverse
+// order of arrival, as upstream, which pushes each to the front.
+func (e *Engine) nodesUp(r *round) {
+	var fresh perGroup
+	for _, l := range slices.Backward(r.lists) {
+		if l.node == e.self || !slices.Contains(r.members, l.node) {
+			continue
+		}
+		for _, p := range slices.Backward(l.list) {
+			if r.has(nodeProc{l.node, p}) && e.add(p.Group, l.node, p.PID) {
+				fresh.add(e.groups[p.Group], wire.Address{Node: l.node, PID: p.PID, Reason: wire.ReasonNodeUp})
+			}
+		}
+	}
+	fresh.sort()
+	for _, x := range fresh {
+		e.notify(x.g, nil, x.list)
+	}
+}
+
+// zombies removes processes of other nodes that their node did not name: they
+// ended while the nodes were apart.
+func (e *Engine) zombies(r *round) {
+	for _, p := range slices.Clone(e.procs) {
+		if p.node == e.self || r.has(p.id()) {
+			continue
+		}
+		e.remove(p.group.name, p.node, p.pid)
+		e.notify(p.group, []wire.Address{{Node: p.node, PID: p.pid, Reason: wire.ReasonProcDown}}, nil)
+		e.drop(p.group)
+	}
+}
