@@ -183,6 +183,7 @@ func (s *server) onDownList(from uint32, msg []byte, swapped bool) {
 		return
 	}
 	s.log(service.LevelDebug, fmt.Sprintf("downlist left_list: %d received", len(d.Left)))
+	s.eng.GotDownList(from)
 }
 
 func (s *server) onMcast(from uint32, msg []byte, swapped bool) {

@@ -125,6 +125,18 @@ func (e *Engine) JoinList() []wire.JoinEntry {
 	return list
 }
 
+// GotDownList tells that a node has begun to send its state: what it sent
+// before in this round was left in its queue by an interrupted one.
+//
+// Ghost: a node without processes sends no JOINLIST, so that an old one would
+// stand.
+func (e *Engine) GotDownList(from uint32) {
+	if e.round.active {
+		l := e.round.list(from)
+		l.list = l.list[:0]
+	}
+}
+
 // GotJoinList takes the list of a node. Outside a round, from a node that is
 // not in the ring, and from ourselves it is ignored. A second one replaces the
 // first.
