@@ -5,7 +5,7 @@ export PACESYNC_SHARED ?= $(abspath ../shared)
 GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help build check test demo race fuzz-smoke bench clean
+.PHONY: help build packages packages-demo check staticcheck demo test e2e test-long test-fresh race fuzz-smoke bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,13 +15,43 @@ build: ## the binary and every name of it under bin/
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/pacesync ./cmd/pacesync
 	@bin/pacesync links bin
 
-check: ## gofmt, vet, staticcheck, hygiene
+packages: ## install what the tests need (Debian 12; quick when nothing is missing)
+	@test/packages test
+
+packages-demo:
+	@test/packages demo
+
+check: staticcheck ## gofmt, vet, staticcheck, hygiene
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) test .
 
-test: build check ## every kind of test once, small
-	$(GO) test ./...
+staticcheck:
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+
+demo: packages-demo build ## a cluster does its main job, told as it happens (REF=1: beside Debian's corosync; KEEP=1: stays up)
+	@bin/pacesync demo $(if $(REF),-ref) $(if $(KEEP),-keep) $(if $(COROSYNC),-corosync $(COROSYNC))
+
+test: packages build ## every kind of test once, small; ends with the sum
+	@$(GO) run ./test/run
+
+e2e: packages build ## only the end-to-end tests (RUN=pattern: some of them)
+	E2E=1 $(GO) test -count=1 -p=1 -timeout=20m $(if $(RUN),-v -run '$(RUN)') ./test/...
+
+test-long: packages build ## full counts of one part: make test-long PART=… (without: the list)
+	@$(GO) run ./test/run -long '$(or $(PART),?)'
+
+test-fresh: packages ## build, demo and test in a debootstrap tree, as on a new machine
+	@test/fresh
+
+race: ## unit tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+fuzz-smoke: ## every fuzz target for 10 s (FUZZTIME=…)
+	@$(GO) run ./test/run -fuzz $(or $(FUZZTIME),10s)
+
+bench: ## benchmarks with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 clean: ## remove what was built
 	rm -rf bin build dist

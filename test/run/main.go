@@ -1,0 +1,140 @@
+// Command run runs the tests of the repository and sums them up: every kind
+// once (make test), one part in full count (make test-long PART=…), or every
+// fuzz target for a while (make fuzz-smoke). Its last line is
+// "N passed, N failed, N skipped"; its exit status is 1 when anything failed.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// step is one command of a run. With json its output is that of go test -json
+// and each test counts; otherwise the step counts as one.
+type step struct {
+	name string
+	args []string
+	env  []string
+	json bool
+	stop bool // later steps make no sense without it
+}
+
+// goTest is a step of Go tests.
+func goTest(name string, env []string, args ...string) step {
+	return step{name: name, args: append([]string{"go", "test", "-json"}, args...), env: env, json: true}
+}
+
+// small is every kind of test once: what `make test` runs after `make build`.
+func small() []step {
+	e2e := []string{"E2E=1"}
+	return []step{
+		{name: "check", args: []string{"make", "-s", "check"}},
+		goTest("unit", nil, "./..."),
+		goTest("end to end", e2e, "-count=1", "-p=1", "-timeout=12m", "./test/..."),
+		{name: "demo", args: []string{"bin/pacesync", "demo", "-ref"}},
+	}
+}
+
+// long returns the parts of the full counts.
+func long() map[string][]step {
+	full := []string{"E2E=1", "E2E_LONG=1"}
+	var demos []step
+	for i := range 10 {
+		demos = append(demos, step{name: fmt.Sprintf("demo %d of 10", i+1), args: []string{"bin/pacesync", "demo"}})
+	}
+	return map[string][]step{
+		"mixed": {goTest("mixed rings, 10,000 messages", full, "-count=1", "-v", "-timeout=60m", "-run=^TestMixed", "./test/e2e")},
+		"e2e":   {goTest("end to end, full counts", full, "-count=1", "-p=1", "-timeout=60m", "./test/...")},
+		"demo":  demos,
+	}
+}
+
+func main() {
+	part := flag.String("long", "", "run this part in full count; `?` lists the parts")
+	fuzz := flag.Duration("fuzz", 0, "run every fuzz target for this long")
+	flag.Parse()
+	var steps []step
+	switch {
+	case *fuzz > 0:
+		var err error
+		if steps, err = fuzzSteps(*fuzz); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	case *part != "":
+		var ok bool
+		if steps, ok = long()[*part]; !ok {
+			fmt.Fprintf(os.Stderr, "no part %q; make test-long PART=… knows: %s\n", *part, strings.Join(partNames(), " "))
+			os.Exit(1)
+		}
+	default:
+		steps = small()
+	}
+	os.Exit(runAll(steps))
+}
+
+// runAll runs the steps, prints the table of them and returns the exit status.
+func runAll(steps []step) int {
+	start := time.Now()
+	var total tally
+	var lines []string
+	for _, s := range steps {
+		fmt.Printf("\n━━ %s: %s\n", s.name, strings.Join(s.args, " "))
+		began := time.Now()
+		t := s.run()
+		total.add(t)
+		lines = append(lines, fmt.Sprintf("  %-32s %6.1f s   %s", s.name, time.Since(began).Seconds(), t))
+		if t.failed > 0 && s.stop {
+			break
+		}
+	}
+	fmt.Printf("\n━━ summary, %.0f s\n%s\n", time.Since(start).Seconds(), strings.Join(lines, "\n"))
+	for _, name := range total.names {
+		fmt.Println("  FAILED:", name)
+	}
+	fmt.Println(total)
+	if total.failed > 0 {
+		return 1
+	}
+	return 0
+}
+
+// run executes one step and shows its output as it comes.
+func (s step) run() tally {
+	cmd := exec.Command(s.args[0], s.args[1:]...)
+	cmd.Env = append(os.Environ(), s.env...)
+	cmd.Stderr = os.Stderr
+	if !s.json {
+		cmd.Stdout = os.Stdout
+		return s.verdict(tally{}, cmd.Run())
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return s.verdict(tally{}, err)
+	}
+	if err := cmd.Start(); err != nil {
+		return s.verdict(tally{}, err)
+	}
+	t := read(out, os.Stdout)
+	err = cmd.Wait()
+	if t.passed+t.failed > 0 && (err == nil) == (t.failed == 0) {
+		return t // the tests have said it all
+	}
+	return s.verdict(t, err)
+}
+
+// verdict counts the step itself as one more test.
+func (s step) verdict(t tally, err error) tally {
+	if err != nil {
+		fmt.Printf("%s: %v\n", s.name, err)
+		t.failed++
+		t.names = append(t.names, s.name)
+		return t
+	}
+	t.passed++
+	return t
+}
