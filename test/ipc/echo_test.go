@@ -22,6 +22,7 @@ const (
 	idEcho   = 1
 	idEvents = 2
 	idSilent = 3
+	idFlood  = 4
 )
 
 // build compiles a program of c/ and returns its path.
@@ -132,6 +133,11 @@ func (s *echoServer) Message(c *qbipc.Conn, msg []byte) bool {
 	case idEcho:
 		qbipc.PutResponseHeader(hdr, id, len(hdr)+len(msg)-qbipc.RequestHeaderSize, 1)
 		c.Reply(hdr, msg[qbipc.RequestHeaderSize:])
+	case idFlood:
+		for range binary.LittleEndian.Uint32(msg[16:]) {
+			qbipc.PutResponseHeader(hdr, id, len(hdr)+5000, 1)
+			c.Event(hdr, make([]byte, 5000))
+		}
 	case idEvents:
 		qbipc.PutResponseHeader(hdr, id, len(hdr), 1)
 		c.Reply(hdr, nil)

@@ -5,6 +5,7 @@
 #define ID_ECHO 1   /* answer: response header, then the request's bytes */
 #define ID_EVENTS 2 /* u32 count, u32 size: answer, then that many events */
 #define ID_SILENT 3 /* no answer */
+#define ID_FLOOD 4  /* as ID_EVENTS, all at once whether there is room or not */
 
 struct events_request {
 	struct qb_ipc_request_header hdr;
