@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/corosync/daemon"
 	"github.com/pacesync/pacesync/internal/demo"
 	"github.com/pacesync/pacesync/internal/labcmd"
 	"github.com/pacesync/pacesync/internal/tools/cfgtool"
@@ -23,6 +24,7 @@ const (
 // sub-command of pacesync.
 func applets() []applet.Applet {
 	return []applet.Applet{
+		{Name: "corosync", Dir: sbin, Summary: "the cluster communication daemon: ring, groups, quorum", Run: daemon.Run},
 		{Name: "corosync-cfgtool", Dir: sbin, Summary: "links, nodes, reload, shutdown of a running corosync", Run: cfgtool.Run},
 		{Name: "corosync-cmapctl", Dir: sbin, Summary: "show, change and track the configuration map", Run: cmapctl.Run},
 		{Name: "corosync-cpgtool", Dir: sbin, Summary: "show process groups and their members", Run: cpgtool.Run},

@@ -10,6 +10,9 @@ import (
 // MaxLinks is how many networks a node may have (totem.h: INTERFACE_MAX).
 const MaxLinks = 8
 
+// DefaultStateDir is where the ring id file is, unless system.state_dir says otherwise.
+const DefaultStateDir = "/var/lib/corosync"
+
 // MaxNodes is how many nodes a link may have (totem.h: PROCESSOR_COUNT_MAX).
 const MaxNodes = 384
 
@@ -185,7 +188,7 @@ func system(m *cmap.Map) System {
 		return dflt
 	}
 	return System{
-		StateDir: word("state_dir", "/var/lib/corosync"), IPCSocket: word("qb_ipc_type", "native") == "socket",
+		StateDir: word("state_dir", DefaultStateDir), IPCSocket: word("qb_ipc_type", "native") == "socket",
 		SchedRR: word("sched_rr", "yes") == "yes", Priority: word("priority", ""),
 		MoveToRootCgroup: word("move_to_root_cgroup", "auto"), KnetFallback: word("allow_knet_handle_fallback", "no") == "yes",
 	}

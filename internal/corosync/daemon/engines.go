@@ -1,0 +1,51 @@
+package daemon
+
+import (
+	"time"
+
+	"github.com/pacesync/pacesync/internal/corosync/cmap"
+	"github.com/pacesync/pacesync/internal/corosync/service"
+	"github.com/pacesync/pacesync/totem/pg"
+)
+
+// engines are the services of this daemon, in the order in which they are
+// loaded (service.c: default_services).
+type engines struct {
+	order []*service.Engine
+	stats *cmap.Stats
+}
+
+// makeEngines builds the service engines for the configuration.
+func (d *Daemon) makeEngines() {
+	h := host{d}
+	d.engines.stats = cmap.NewStats(cmap.Source{
+		Totem:        func() *pg.Stats { return d.node.Stats() },
+		SendFailures: func() uint32 { return uint32(d.link.Stats().TxConsecutiveFailure) },
+		IPC:          func() (active, closed uint64) { return d.clients.active, d.clients.closed },
+		Now:          func() time.Time { return d.loop.Now() },
+		Clear:        d.clearStats,
+	})
+	pload, mon, watchdog := minorEngines()
+	d.engines.order = []*service.Engine{
+		cmap.NewService(h, d.cmap, d.engines.stats, d.logs.Subsys("CMAP").Log).Engine(),
+		pload, mon, watchdog,
+	}
+}
+
+// quorate says whether this partition may provide service.
+func (d *Daemon) quorate() bool { return true }
+
+// noteSchedMiss adds an entry to stats.schedmiss.
+func (d *Daemon) noteSchedMiss(at time.Time, gap time.Duration) {
+	d.engines.stats.AddSchedMiss(at, gap)
+}
+
+// clearStats sets counters to zero: "knet", "ipc" or "totem".
+func (d *Daemon) clearStats(what string) {
+	switch what {
+	case "totem":
+		d.node.ClearStats()
+	case "ipc":
+		d.clients.clearStats()
+	}
+}

@@ -1,0 +1,178 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/corosync/config"
+	"github.com/pacesync/pacesync/internal/corosync/config/osenv"
+	"github.com/pacesync/pacesync/internal/corosync/logsys"
+	"github.com/pacesync/pacesync/internal/getopt"
+)
+
+// detachedEnv marks the background process that a start without -f leaves.
+const detachedEnv = "PACESYNC_COROSYNC_DETACHED"
+
+// options is the command line.
+type options struct {
+	file       string
+	foreground bool
+	testOnly   bool
+}
+
+// exitError ends the daemon with a status; err is what the operator is told.
+// A nil err means that it has been told.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit status %d: %v", e.status, e.err) }
+
+// Run is the program corosync (corosync(8)).
+func Run(e *applet.Env) int {
+	opts := options{file: config.DefaultFile}
+	p := getopt.New(e.Name, e.Args, "c:ftv", nil, e.Stderr)
+	for {
+		switch p.Next() {
+		case 'c':
+			opts.file = p.Arg
+		case 'f':
+			opts.foreground = true
+		case 't':
+			opts.testOnly = true
+		case 'v':
+			printVersion(e.Stdout)
+			return exitOK
+		case getopt.End:
+			return run(e, opts)
+		default:
+			printUsage(e.Stderr)
+			return exitUsage
+		}
+	}
+}
+
+// run reads the configuration and goes as far as opts say.
+func run(e *applet.Env, opts options) int {
+	d := &Daemon{opts: opts, logs: logsys.New(logsys.Options{Stderr: e.Stderr})}
+	d.log = newLoggers(d.logs)
+	defer d.logs.Close()
+	err := d.configure()
+	if err == nil && !opts.testOnly {
+		if !opts.foreground && os.Getenv(detachedEnv) == "" {
+			err = detach(e.Stderr, opts)
+			if err == nil {
+				return exitOK
+			}
+		} else {
+			err = d.serve()
+		}
+	}
+	return d.farewell(e.Stderr, err)
+}
+
+// farewell tells the last line and returns the exit status.
+func (d *Daemon) farewell(stderr io.Writer, err error) int {
+	var refused *config.Error
+	var ended *exitError
+	switch {
+	case err == nil:
+		d.log.main.Notice("Corosync Cluster Engine exiting normally")
+		return exitOK
+	case errors.As(err, &refused) && refused.Where == "":
+		fmt.Fprintln(stderr, refused.Text) // no log target is known yet
+		return refused.Status
+	case errors.As(err, &refused):
+		if refused.Status == exitLogConfig {
+			fmt.Fprintln(stderr, refused.Text)
+		}
+		d.log.main.Error("%s", refused.Text)
+		d.log.main.Error("Corosync Cluster Engine exiting with status %d at %s.", refused.Status, refused.Where)
+		return refused.Status
+	case errors.As(err, &ended):
+		if ended.err != nil {
+			d.log.main.Error("%v", ended.err)
+		}
+		d.log.main.Error("Corosync Cluster Engine exiting with status %d at main.go.", ended.status)
+		return ended.status & 0xff
+	default:
+		d.log.main.Error("%v", err)
+		return exitFatal
+	}
+}
+
+// configure reads and checks corosync.conf and sets up logging.
+func (d *Daemon) configure() error {
+	env := osenv.Env{}
+	m, err := config.Parse(env, d.opts.file)
+	if err != nil {
+		return err
+	}
+	config.Protect(m)
+	d.cmap = m
+	logging, err := config.ReadLogging(m)
+	if err != nil {
+		return err
+	}
+	if err := d.logs.Apply(logging); err != nil {
+		return err
+	}
+	if !d.opts.testOnly {
+		d.log.main.Notice("Corosync Cluster Engine %s starting up", baseline)
+		d.log.main.Info("Corosync built-in features: %s", features)
+	}
+	dir, ok := m.Str("system.state_dir")
+	if !ok {
+		dir = config.DefaultStateDir
+	}
+	if err := os.Chdir(dir); err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return &exitError{exitNoStateDir, fmt.Errorf("Cannot chdir to state directory %s. %v", dir, err)}
+	}
+	d.cfg, err = config.Derive(m, env)
+	if err != nil {
+		return err
+	}
+	for _, w := range d.cfg.Warnings {
+		d.log.main.Warning("%s", w)
+	}
+	d.self = d.cfg.NodeID
+	return nil
+}
+
+// detach starts this program again in a session of its own, in the foreground
+// but without a terminal, and returns once it runs. The path is the one we were
+// installed under, so that the name of the process stays.
+func detach(stderr io.Writer, opts options) error {
+	self, err := os.Executable()
+	if err != nil {
+		return &exitError{exitFork, err}
+	}
+	file, err := filepath.Abs(opts.file)
+	if err != nil {
+		return &exitError{exitFork, err}
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return &exitError{exitDevNull, err}
+	}
+	defer null.Close()
+	cmd := exec.Command(self, "-c", file)
+	cmd.Env = append(os.Environ(), detachedEnv+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = null, null, null
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return &exitError{exitFork, err}
+	}
+	return nil
+}

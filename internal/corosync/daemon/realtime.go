@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// schedPriority is what sched_get_priority_max(SCHED_RR) returns on Linux.
+const schedPriority = 99
+
+const (
+	// gcPercent: the daemon's live heap is a few megabytes of buffers that stay;
+	// a collection costs about a millisecond of a second core. 400 makes it rare
+	// without letting the locked memory grow beyond a few times the live heap.
+	gcPercent = 400
+	// memoryLimit makes the collector work harder when many large messages wait for slow
+	// clients, long before the machine feels it: all of it is locked.
+	memoryLimit = 512 << 20
+	// spareProcs are Ps beyond the cores. The loop's thread needs a P whenever
+	// it wakes; the collector's workers use at most a quarter of all Ps plus one, so
+	// that with these one is always free at once.
+	spareProcs = 3
+)
+
+// tuneRuntime sets the collector and the scheduler of the Go runtime.
+func tuneRuntime() {
+	debug.SetGCPercent(gcPercent)
+	debug.SetMemoryLimit(memoryLimit)
+	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcs)
+}
+
+// lockMemory keeps all of the process in memory, now and later, so that no page
+// fault delays a token.
+func lockMemory() error {
+	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil {
+		return fmt.Errorf("Could not increase RLIMIT_MEMLOCK, not locking memory: %w", err)
+	}
+	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
+		return fmt.Errorf("Could not lock memory of service to avoid page faults: %w", err)
+	}
+	return nil
+}
+
+// schedParam is struct sched_param.
+type schedParam struct{ priority int32 }
+
+// setRealTime puts every thread of the process, and so every later one, under
+// SCHED_RR at the highest priority. There is no reset-on-fork flag: the
+// runtime's new threads would lose the policy.
+func setRealTime() error { return setScheduler(unix.SCHED_RR, schedPriority) }
+
+// setScheduler applies a policy to all threads. In a cgo build (race detector)
+// the runtime does not know all threads, and only the calling one is changed.
+func setScheduler(policy int, priority int32) error {
+	p := schedParam{priority}
+	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, uintptr(policy), uintptr(unsafe.Pointer(&p)))
+	if errno == syscall.ENOTSUP {
+		_, _, errno = syscall.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, uintptr(policy), uintptr(unsafe.Pointer(&p)))
+	}
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// cgroupFiles are where a process is put into the root group: of the cpu
+// controller of cgroup v1 if that limits real time, of cgroup v2 otherwise.
+func rootCgroupFile() string {
+	if _, err := os.Stat("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"); err == nil {
+		return "/sys/fs/cgroup/cpu/tasks"
+	}
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.procs"); err == nil {
+		return "/sys/fs/cgroup/cgroup.procs"
+	}
+	return ""
+}
+
+// moveToRootCgroup leaves the service's control group, which may forbid real
+// time scheduling. A system without control groups is no error.
+func moveToRootCgroup() error {
+	path := rootCgroupFile()
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("Can't open cgroups tasks file for writing: %w", err)
+	}
+	_, err = fmt.Fprintln(f, os.Getpid())
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("Can't write corosync pid into cgroups tasks file: %w", err)
+	}
+	return nil
+}
+
+// setNice sets the nice value of the process group: "max", "min" or a number;
+// "" leaves it.
+func setNice(priority string) error {
+	var n int
+	switch priority {
+	case "":
+		return nil
+	case "max":
+		n = math.MinInt32
+	case "min":
+		n = math.MaxInt32
+	default:
+		var err error
+		if n, err = strconv.Atoi(priority); err != nil {
+			return fmt.Errorf("Priority value %s is invalid", priority)
+		}
+	}
+	if err := unix.Setpriority(unix.PRIO_PGRP, 0, n); err != nil {
+		return fmt.Errorf("Could not set priority %d: %w", n, err)
+	}
+	return nil
+}

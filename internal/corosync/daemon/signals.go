@@ -1,0 +1,41 @@
+package daemon
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// watchSignals turns the signals that end the daemon, or ask for its state,
+// into calls on the loop. SIGHUP keeps its default action, SIGPIPE is ignored.
+func (d *Daemon) watchSignals() (stop func()) {
+	signal.Ignore(syscall.SIGPIPE)
+	c := make(chan os.Signal, 4)
+	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR2)
+	go func() {
+		for s := range c {
+			if s == syscall.SIGUSR2 {
+				d.loop.Post(d.dumpState)
+				continue
+			}
+			d.loop.Post(func() {
+				d.log.main.Notice("Node was shut down by a signal")
+				d.shutdown(exitOK, true)
+			})
+		}
+	}()
+	return func() {
+		signal.Stop(c)
+		close(c)
+	}
+}
+
+// dumpState writes what the ring is doing to the log, for SIGUSR2 and the cmap
+// key runtime.blackbox.dump_state.
+func (d *Daemon) dumpState() {
+	st := d.node.Stats()
+	d.log.main.Notice("state: ring %x.%x members %v syncing %v queue level %d", d.ring.Rep, d.ring.Seq, d.members, d.syncing, d.clients.level)
+	d.log.main.Notice("state: tokens received %d sent %d, messages sent %d resent %d received %d, gathers %d, dropped %d",
+		st.OrfTokenRx, st.OrfTokenTx, st.McastTx, st.McastRetx, st.McastRx, st.GatherEntered, st.RxMsgDropped)
+	d.log.main.Notice("state: clients active %d closed %d", d.clients.active, d.clients.closed)
+}

@@ -1,0 +1,185 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	sdnotify "github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/pacesync/pacesync/internal/corosync/config"
+	"github.com/pacesync/pacesync/internal/corosync/loop"
+	"github.com/pacesync/pacesync/internal/corosync/service"
+	"github.com/pacesync/pacesync/internal/corosync/sync"
+	"github.com/pacesync/pacesync/totem"
+	"github.com/pacesync/pacesync/totem/link"
+	"github.com/pacesync/pacesync/totem/srp"
+	"github.com/pacesync/pacesync/totem/wire"
+)
+
+// serve starts everything, runs the loop until the daemon is told to end, and
+// cleans up. The order is the original's (main.c: main): what can be refused
+// without trace comes before what others can see.
+func (d *Daemon) serve() error {
+	d.becomeRealTime()
+	l, err := loop.New()
+	if err != nil {
+		return &exitError{exitFatal, err}
+	}
+	defer l.Close()
+	d.loop = l
+	d.sched.start(d)
+	defer d.watchSignals()()
+	if d.pid, err = lockPIDFile(pidFilePath); err != nil {
+		return pidFileError(err)
+	}
+	if err := d.openRing(); err != nil {
+		return err
+	}
+	defer d.link.Close()
+	if err := d.loadServices(); err != nil {
+		return err
+	}
+	if err := d.node.Start(); err != nil {
+		return &exitError{exitFatal, err}
+	}
+	l.EachTurn(d.clients.turn)
+	if err := l.Run(); err != nil {
+		return &exitError{exitFatal, err}
+	}
+	d.pid.remove()
+	if d.status != exitOK {
+		return &exitError{status: d.status}
+	}
+	return nil
+}
+
+// becomeRealTime applies system.sched_rr, priority and move_to_root_cgroup and
+// locks the memory. What the system refuses is told and lived without.
+func (d *Daemon) becomeRealTime() {
+	tuneRuntime()
+	sys := d.cfg.System
+	if sys.MoveToRootCgroup == "yes" {
+		d.warn(moveToRootCgroup())
+	}
+	nice := sys.Priority
+	if sys.SchedRR {
+		err := setRealTime()
+		if err != nil && sys.MoveToRootCgroup == "auto" {
+			d.warn(moveToRootCgroup())
+			err = setRealTime()
+		}
+		nice = ""
+		if err != nil {
+			d.log.main.Warning("Could not set SCHED_RR at priority %d: %v", schedPriority, err)
+			nice = "max"
+		}
+	}
+	d.warn(setNice(nice))
+	d.warn(lockMemory())
+}
+
+func (d *Daemon) warn(err error) {
+	if err != nil {
+		d.log.main.Warning("%v", err)
+	}
+}
+
+func pidFileError(err error) error {
+	if errors.Is(err, errRunning) {
+		return &exitError{exitRunning, errors.New("Another Corosync instance is already running.")}
+	}
+	return &exitError{exitPIDFile, fmt.Errorf("Corosync Executive couldn't create lock file. %v", err)}
+}
+
+// openRing makes the sockets and the protocol; nothing is sent yet.
+func (d *Daemon) openRing() error {
+	if d.cfg.Transport != config.UDPU {
+		return &exitError{exitFatal, fmt.Errorf("transport %v is not served by this version: set totem.transport to udpu in %s", d.cfg.Transport, d.opts.file)}
+	}
+	d.log.totem.Notice("Initializing transport (UDP/IP Unicast).")
+	bind := d.cfg.Links[0].Local
+	up, err := link.AddressUp(bind)
+	if err == nil && !up {
+		err = fmt.Errorf("address %v of this node is on no interface that is up: check nodelist in %s and the network", bind, d.opts.file)
+	}
+	if err != nil {
+		return &exitError{exitFatal, err}
+	}
+	d.link, err = link.OpenUDPU(udpuConfig(d.cfg))
+	if err != nil {
+		return &exitError{exitFatal, err}
+	}
+	d.log.totem.Notice("The network interface [%v] is now up.", bind)
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(d.self)))
+	store := newRingIDFile(d.cfg.System.StateDir, d.self)
+	d.node, err = totem.Open(d.loop, ringConfig(d.cfg), d.link, store, upper{d}, rng)
+	if err != nil {
+		return &exitError{exitRingID, err}
+	}
+	return nil
+}
+
+// udpuConfig is the part of the configuration that the sockets need.
+func udpuConfig(c *config.Config) link.UDPUConfig {
+	l := &c.Links[0]
+	out := link.UDPUConfig{Self: c.NodeID, Bind: l.Local, Port: l.Port, AnySource: !c.Totem.BlockUnlistedIPs}
+	for _, m := range l.Members {
+		out.Peers = append(out.Peers, link.Peer{NodeID: m.NodeID, Addr: m.Addr})
+	}
+	return out
+}
+
+// mtuOverhead is what two mcast headers take from netmtu (totemsrp.c:
+// totemsrp_net_mtu_adjust).
+const mtuOverhead = 90
+
+// ringConfig is the part of the configuration that the protocol needs.
+func ringConfig(c *config.Config) srp.Config {
+	t := &c.Totem
+	warning := int(t.TokenWarningPercent)
+	if warning == 0 {
+		warning = -1 // off; the ring takes 0 for the default
+	}
+	return srp.Config{
+		NodeID: wire.NodeID(c.NodeID),
+		Token:  t.Token, TokenRetransmit: t.TokenRetransmit, Hold: t.Hold,
+		Join: t.Join, SendJoin: t.SendJoin, Consensus: t.Consensus,
+		Merge: t.Merge, Downcheck: t.Downcheck, MaxNetworkDelay: t.MaxNetworkDelay,
+		TokenWarning: warning, FailRecvConst: int(t.FailRecvConst), SeqnoUnchangedConst: int(t.SeqnoUnchangedConst),
+		MissCountConst: int(t.MissCount), WindowSize: int(t.WindowSize), MaxMessages: int(t.MaxMessages),
+		HeartbeatFailuresAllowed:    int(t.HeartbeatFailuresAllowed),
+		CancelTokenHoldOnRetransmit: t.CancelHoldOnRetrans,
+		NetMTU:                      int(c.NetMTU) - mtuOverhead,
+	}
+}
+
+// loadServices starts the engines in the original's order (service.c:
+// default_services), opens their sockets, and makes the sync layer for them.
+func (d *Daemon) loadServices() error {
+	d.clients = clients{d: d, notes: map[uint64]*note{}}
+	d.makeEngines()
+	for _, e := range d.engines.order {
+		err := d.registry.load(d.cmap, e)
+		if err == nil {
+			d.log.serv.Notice("Service engine loaded: %s [%d]", e.Title, e.ID)
+			err = d.clients.open(e)
+		}
+		if err != nil {
+			d.log.serv.Error("Service engine '%s' failed to load for reason '%v'", e.Name, err)
+			return &exitError{status: exitService}
+		}
+	}
+	d.sync = sync.New(d.registry.order, func(level service.Level, text string) { d.log.sync.Log(level, text) })
+	return nil
+}
+
+// notifyReady tells systemd, once, that the daemon serves.
+func (d *Daemon) notifyReady() {
+	if _, err := sdnotify.SdNotify(false, sdnotify.SdNotifyReady); err != nil {
+		d.log.main.Warning("cannot tell systemd that the daemon is ready: %v", err)
+	}
+	_ = os.Unsetenv(detachedEnv)
+}
