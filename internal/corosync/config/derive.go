@@ -86,6 +86,7 @@ func (d *deriver) read() string {
 		return text
 	}
 	d.num = computeNumbers(m, len(c.Links[0].Members))
+	d.num.publish(m)
 	d.pingTimers()
 	return ""
 }

@@ -15,6 +15,13 @@ type numbers struct {
 	vals        map[string]uint32
 	level       int32  // totem.knet_compression_level
 	model       string // totem.knet_compression_model
+	shown       []shown
+}
+
+// shown is a key of runtime.config.
+type shown struct {
+	key string
+	val cmap.Value
 }
 
 func (v *numbers) get(key string) uint32 {
@@ -33,18 +40,25 @@ func truncate(f float64) uint32 {
 	return uint32(int32(f))
 }
 
-// computeNumbers derives the volatile parameters and writes each as
-// runtime.config.KEY into the map (totemconfig.c: totem_volatile_config_read).
-// 0 stands for the default unless the option says otherwise.
+// computeNumbers derives the volatile parameters from the keys of a map
+// (totemconfig.c: totem_volatile_config_read). 0 stands for the default unless
+// the option says otherwise.
 func computeNumbers(m *cmap.Map, members int) *numbers {
 	v := &numbers{members: members, coefficient: 650, vals: map[string]uint32{}}
 	if n, ok := m.U32("totem.token_coefficient"); ok {
 		v.coefficient = n
 	}
 	for _, o := range totemTimers() {
-		_ = m.Set("runtime.config."+o.Key, v.compute(&o, m))
+		v.shown = append(v.shown, shown{"runtime.config." + o.Key, v.compute(&o, m)})
 	}
 	return v
+}
+
+// publish shows the parameters as runtime.config keys.
+func (v *numbers) publish(m *cmap.Map) {
+	for _, x := range v.shown {
+		_ = m.Set(x.key, x.val)
+	}
 }
 
 // compute gives one parameter its value and returns its runtime.config form.

@@ -5,13 +5,7 @@ import "fmt"
 // validate checks what read has made (totemconfig.c: totem_config_validate).
 func (d *deriver) validate() string {
 	c := d.c
-	configured := 0
-	for _, l := range c.Links {
-		if l.Configured {
-			configured++
-		}
-	}
-	if configured == 0 {
+	if c.configuredLinks() == 0 {
 		return inConfig("No interfaces defined")
 	}
 	if c.localPos == noPos {
@@ -34,11 +28,28 @@ func (d *deriver) validate() string {
 	if c.LinkMode != "active" && c.LinkMode != "rr" && c.LinkMode != "passive" {
 		return inConfig(fmt.Sprintf("The Knet link mode \"%s\" specified is invalid.  It must be active, passive or rr.\n", c.LinkMode))
 	}
-	if c.Transport != Knet && configured > 1 {
-		return inConfig(fmt.Sprintf("%d is too many configured interfaces for non-Knet transport.", configured))
+	if text := d.tooManyLinks(); text != "" {
+		return inConfig(text)
 	}
 	if c.Transport != Knet && c.Crypto.Enabled() {
 		return inConfig("crypto_cipher & crypto_hash are only valid for the Knet transport.")
+	}
+	return ""
+}
+
+func (c *Config) configuredLinks() (n int) {
+	for _, l := range c.Links {
+		if l.Configured {
+			n++
+		}
+	}
+	return n
+}
+
+// tooManyLinks: only knet has more than one.
+func (d *deriver) tooManyLinks() string {
+	if n := d.c.configuredLinks(); d.c.Transport != Knet && n > 1 {
+		return fmt.Sprintf("%d is too many configured interfaces for non-Knet transport.", n)
 	}
 	return ""
 }

@@ -1,76 +1,21 @@
 package config
 
 import (
-	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
+	"github.com/pacesync/pacesync/internal/corosync/config/configtest"
 )
-
-// fakeEnv is a machine of the test's making.
-type fakeEnv struct {
-	files map[string]string
-	host  string
-	local []string
-	names map[string][]string // name -> addresses
-	rev   map[string]string
-}
-
-func (e *fakeEnv) ReadFile(path string, limit int) ([]byte, error) {
-	s, ok := e.files[path]
-	if !ok {
-		return nil, fileError("No such file or directory")
-	}
-	return []byte(s[:min(limit, len(s))]), nil
-}
-
-func (e *fakeEnv) ListFiles(dir string) []string {
-	var out []string
-	for path := range e.files {
-		if rest, ok := strings.CutPrefix(path, dir+"/"); ok {
-			out = append(out, rest)
-		}
-	}
-	return out
-}
-
-func (e *fakeEnv) UserID(name string) (uint32, bool)  { return 107, name == "hacluster" }
-func (e *fakeEnv) GroupID(name string) (uint32, bool) { return 113, name == "haclient" }
-func (e *fakeEnv) Hostname() string                   { return e.host }
-func (e *fakeEnv) NameOf(a netip.Addr) string         { return e.rev[a.String()] }
-
-func (e *fakeEnv) LocalAddrs() []netip.Addr {
-	var out []netip.Addr
-	for _, s := range e.local {
-		out = append(out, netip.MustParseAddr(s))
-	}
-	return out
-}
-
-func (e *fakeEnv) Resolve(name string, v4, v6 bool) []netip.Addr {
-	list := e.names[name]
-	if _, err := netip.ParseAddr(name); err == nil {
-		list = []string{name}
-	}
-	var out []netip.Addr
-	for _, s := range list {
-		if a := netip.MustParseAddr(s); a.Is4() && v4 || a.Is6() && v6 {
-			out = append(out, a)
-		}
-	}
-	return out
-}
 
 const confPath = "/etc/corosync/corosync.conf"
 
-func load(t *testing.T, e *fakeEnv, conf string) (*Config, *cmap.Map, error) {
+func load(t *testing.T, e *configtest.Env, conf string) (*Config, *cmap.Map, error) {
 	t.Helper()
-	if e.files == nil {
-		e.files = map[string]string{}
+	if e.Files == nil {
+		e.Files = map[string]string{}
 	}
-	e.files[confPath] = conf
+	e.Files[confPath] = conf
 	m, err := Parse(e, confPath)
 	if err != nil {
 		return nil, nil, err
@@ -105,7 +50,7 @@ nodelist {
 `
 
 func TestThreeNodesOverUDPU(t *testing.T) {
-	c, m, err := load(t, &fakeEnv{host: "n2"}, threeNodes)
+	c, m, err := load(t, &configtest.Env{Host: "n2"}, threeNodes)
 	if err != nil {
 		t.Fatal(err)
 	}
