@@ -139,6 +139,9 @@ func (n *Node) Room(size int) bool { return !n.left && n.engine.Room(size) }
 // QueueLevel is how full the send queue is.
 func (n *Node) QueueLevel() pg.Level { return n.engine.QueueLevel() }
 
+// Idle reports whether everything that was queued has been sent.
+func (n *Node) Idle() bool { return n.left || n.engine.Idle() }
+
 // Stats are the protocol's counters.
 func (n *Node) Stats() *pg.Stats { return n.engine.Stats() }
 

@@ -230,6 +230,12 @@ func (e *Engine) ClearStats() { e.ring.ClearStats() }
 // the next Step.
 func (e *Engine) Ring() (wire.RingID, []wire.NodeID) { return e.ring.ID(), e.ring.Members() }
 
+// Idle reports whether everything that was queued has been sent.
+func (e *Engine) Idle() bool {
+	return len(e.pack[srp.LaneNormal].lens) == 0 && len(e.pack[srp.LaneTrans].lens) == 0 &&
+		e.ring.Queued(srp.LaneNormal) == 0 && e.ring.Queued(srp.LaneTrans) == 0
+}
+
 // State is the state of the membership algorithm.
 func (e *Engine) State() srp.StateID { return e.ring.State() }
 

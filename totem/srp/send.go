@@ -14,6 +14,9 @@ func (r *Ring) QueueMax() int { return messageQueueBytes / r.cfg.NetMTU }
 // Avail is how many more packets the lane takes now.
 func (r *Ring) Avail(l Lane) int { return max(r.QueueMax()-r.lane[l].len, 0) }
 
+// Queued is the number of packets of a lane that wait for the token.
+func (r *Ring) Queued(l Lane) int { return r.lane[l].len }
+
 // Waiting reports whether only LaneTrans is sent: from the start or a
 // transitional view until TransAck.
 func (r *Ring) Waiting() bool { return r.waiting }

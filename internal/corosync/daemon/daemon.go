@@ -83,21 +83,34 @@ func (d *Daemon) setSyncing(on bool) {
 	}
 }
 
-// shutdown ends the daemon after the current turn: services are unloaded, the
-// ring is left (or, leave false, falls silent as after a kill), the loop stops.
+// drainTime is how long a leaving node waits for its last messages, those that tell
+// of its clients' end, to be sent. A ring that turns takes a fraction of it.
+const drainTime = 500 * time.Millisecond
+
+// shutdown ends the daemon after the current turn: services are unloaded, what
+// they sent goes out, the ring is left, the loop stops. With leave false it falls
+// silent at once, as after a kill.
 func (d *Daemon) shutdown(status int, leave bool) {
 	if d.ending {
 		return
 	}
 	d.ending, d.status = true, status
 	d.loop.Post(func() {
-		if leave {
-			d.unload()
-			d.node.Leave()
-		} else {
+		if !leave {
 			d.node.Silence()
+			d.loop.Stop()
+			return
 		}
-		d.loop.Stop()
+		d.unload()
+		deadline := d.loop.Now().Add(drainTime)
+		d.loop.EachTurn(func() bool {
+			if d.node.Idle() || d.loop.Now().After(deadline) {
+				d.node.Leave()
+				d.loop.Stop()
+			}
+			return false
+		})
+		d.loop.After(drainTime, func() {}) // wakes the loop for the deadline
 	})
 }
 
@@ -109,6 +122,7 @@ func (d *Daemon) unload() {
 			e.Stop()
 		}
 		d.clients.close(e)
+		d.registry.byID[e.ID] = nil
 		d.log.serv.Notice("Service engine unloaded: %s", e.Title)
 	}
 }

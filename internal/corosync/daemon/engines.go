@@ -3,6 +3,7 @@ package daemon
 import (
 	"time"
 
+	"github.com/pacesync/pacesync/cpg"
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/corosync/service"
 	"github.com/pacesync/pacesync/totem/pg"
@@ -28,6 +29,7 @@ func (d *Daemon) makeEngines() {
 	pload, mon, watchdog := minorEngines()
 	d.engines.order = []*service.Engine{
 		cmap.NewService(h, d.cmap, d.engines.stats, d.logs.Subsys("CMAP").Log).Engine(),
+		cpg.NewEngine(h, d.logs.Subsys("CPG").Log),
 		pload, mon, watchdog,
 	}
 }

@@ -39,16 +39,27 @@ func tuneRuntime() {
 }
 
 // lockMemory keeps all of the process in memory, now and later, so that no page
-// fault delays a token.
+// fault delays a token. Without the right to lock beyond the limit nothing is
+// locked: later allocations would fail.
 func lockMemory() error {
 	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
-	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil {
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil && !mayLockAll() {
 		return fmt.Errorf("Could not increase RLIMIT_MEMLOCK, not locking memory: %w", err)
 	}
 	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
 		return fmt.Errorf("Could not lock memory of service to avoid page faults: %w", err)
 	}
 	return nil
+}
+
+// mayLockAll says whether the limit on locked memory does not apply to us.
+func mayLockAll() bool {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&hdr, &data[0]) != nil {
+		return false
+	}
+	return data[0].Effective&(1<<unix.CAP_IPC_LOCK) != 0
 }
 
 // schedParam is struct sched_param.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
@@ -172,6 +171,8 @@ func (d *Daemon) loadServices() error {
 			return &exitError{status: exitService}
 		}
 	}
+	d.initControls()
+	d.initMonitor()
 	d.sync = sync.New(d.registry.order, func(level service.Level, text string) { d.log.sync.Log(level, text) })
 	return nil
 }
@@ -181,5 +182,4 @@ func (d *Daemon) notifyReady() {
 	if _, err := sdnotify.SdNotify(false, sdnotify.SdNotifyReady); err != nil {
 		d.log.main.Warning("cannot tell systemd that the daemon is ready: %v", err)
 	}
-	_ = os.Unsetenv(detachedEnv)
 }

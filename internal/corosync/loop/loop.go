@@ -149,7 +149,7 @@ func (l *Loop) Stop() { l.Post(func() { l.stopped = true }) }
 func (l *Loop) Run() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	more := false
+	more := true // what was begun before Run, EachTurn may have to finish
 	for !l.stopped {
 		timeout := l.timeout()
 		if more {
