@@ -85,7 +85,8 @@ func (h *History) checkViewForm(p ProcID) {
 				h.fail("view lists ascend", e.At, "%s: ring %v: %v", h.proc(p), v.Ring, list)
 			}
 		}
-		if !slices.Contains(v.Members, proc.Node) {
+		// A process begins as a member of nothing: its first transitional view is empty.
+		if !slices.Contains(v.Members, proc.Node) && !(e.Kind == EntryTransitional && members == nil) {
 			h.fail("own view contains oneself", e.At, "%s: ring %v has members %v", h.proc(p), v.Ring, v.Members)
 		}
 		if e.Kind == EntryTransitional {
@@ -107,9 +108,6 @@ func (h *History) checkViewForm(p ProcID) {
 
 // checkTransLists judges a transitional view against the view before it.
 func (h *History) checkTransLists(p ProcID, e *Entry, v *View, before []wire.NodeID) {
-	if before == nil {
-		before = []wire.NodeID{h.Procs[p].Node} // a process begins alone
-	}
 	if extra := without(v.Members, before); len(extra) > 0 {
 		h.fail("transitional view within the old one", e.At, "%s: ring %v: %v were not in %v", h.proc(p), v.Ring, extra, before)
 	}

@@ -19,7 +19,7 @@ import (
 //
 // A history is told in lines:
 //
-//	1: view 1.8 [1 2 3] with [1]   transitional view of [1], then the regular one, lists as they should be
+//	1: view 1.8 [1 2 3] with [1]   transitional view of [1] (of nobody without "with"), then the regular one, lists as they should be
 //	1: trans 1.8 [1] left [2]      a transitional view as given
 //	1: regular 1.8 [1 2] joined [2]
 //	1: deliver a
@@ -142,7 +142,7 @@ func (s *storyTeller) node(who, what string) {
 	}
 	switch words[0] {
 	case "view":
-		before := []wire.NodeID{proc.Node}
+		var before []wire.NodeID
 		for _, v := range proc.Views {
 			before = v.Members
 		}
@@ -203,9 +203,9 @@ func (s *storyTeller) quiet(line string) {
 
 // formed is how most stories begin: nodes 1, 2 and 3 in their first ring.
 const formed = `
-1: view 1.8 [1 2 3] with [1]
-2: view 1.8 [1 2 3] with [2]
-3: view 1.8 [1 2 3] with [3]
+1: view 1.8 [1 2 3]
+2: view 1.8 [1 2 3]
+3: view 1.8 [1 2 3]
 `
 
 var stories = []struct {
@@ -242,9 +242,9 @@ send c by 2 in 1.8 seq 3
 2: regular 1.c [1 2]
 3: deliver c`},
 	{"a message across rings reaches those who came along", "", `
-1: view 1.8 [1 2] with [1]
-2: view 1.8 [1 2] with [2]
-3: view 3.8 [3] with [3]
+1: view 1.8 [1 2]
+2: view 1.8 [1 2]
+3: view 3.8 [3]
 1: view 1.c [1 2 3] with [1 2]
 2: view 1.c [1 2 3] with [1 2]
 3: view 1.c [1 2 3] with [3]
@@ -263,38 +263,38 @@ end`},
 3: restart
 1: view 1.c [1 2] with [1 2]
 2: view 1.c [1 2] with [1 2]
-3: view 3.d [3] with [3]
+3: view 3.d [3]
 1: view 1.14 [1 2 3] with [1 2]
 2: view 1.14 [1 2 3] with [1 2]
 3: view 1.14 [1 2 3] with [3]`},
 
 	{"two lists for one ring id", "ring id names one member set", `
-1: view 1.8 [1 2] with [1]
-2: view 1.8 [1 2 3] with [2]`},
+1: view 1.8 [1 2]
+2: view 1.8 [1 2 3]`},
 	{"a ring id used again after a restart", "ring id never reused", formed + `
 3: restart
-3: view 1.8 [1 2 3] with [3]`},
+3: view 1.8 [1 2 3]`},
 	{"a ring number that goes back", "ring id grows", formed + `
 3: restart
-3: view 3.4 [3] with [3]`},
-	{"a ring installed before its number is stored", "ring id stored first", `1: view 1.8 [1] with [1] unstored`},
+3: view 3.4 [3]`},
+	{"a ring installed before its number is stored", "ring id stored first", `1: view 1.8 [1] unstored`},
 	{"a message before any view", "delivered within a view", `
-2: view 1.8 [1 2] with [2]
+2: view 1.8 [1 2]
 send a by 2 in 1.8 seq 1
 1: deliver a`},
-	{"members out of order", "view lists ascend", `1: view 1.8 [2 1] with [1]`},
-	{"a member twice", "view lists ascend", `1: view 1.8 [1 1] with [1]`},
-	{"a view without its owner", "own view contains oneself", `1: view 1.8 [2 3] with [1]`},
+	{"members out of order", "view lists ascend", `1: view 1.8 [2 1]`},
+	{"a member twice", "view lists ascend", `1: view 1.8 [1 1]`},
+	{"a view without its owner", "own view contains oneself", `1: view 1.8 [2 3]`},
 	{"a regular view out of nothing", "views alternate", `1: regular 1.8 [1 2] joined [2]`},
 	{"two transitional views", "views alternate", `
-1: trans 1.8 [1]
-1: trans 1.8 [1]
+1: trans 1.8 []
+1: trans 1.8 []
 1: regular 1.8 [1 2] joined [2]`},
 	{"transitional and regular view of different rings", "views alternate", `
-1: trans 1.8 [1]
+1: trans 1.8 []
 1: regular 1.c [1]`},
 	{"a transitional view with a stranger", "transitional view within the old one", `
-1: view 1.8 [1] with [1]
+1: view 1.8 [1]
 1: view 1.c [1 2] with [1 2]`},
 	{"came along but is not there", "transitional view within the new one", formed + `
 1: view 1.c [1 2] with [1 2 3]`},
@@ -302,7 +302,7 @@ send a by 2 in 1.8 seq 1
 1: trans 1.c [1 2]
 1: regular 1.c [1 2]`},
 	{"joined list forgets one", "joined list", `
-1: trans 1.8 [1]
+1: trans 1.8 []
 1: regular 1.8 [1 2]`},
 	{"transitional view holds one who came from elsewhere", "transitional view: came from the same ring", formed + `
 2: view 2.c [2] with [2]
@@ -312,12 +312,12 @@ send a by 2 in 1.8 seq 1
 1: view 1.c [1 2] with [1]
 2: view 1.c [1 2] with [2]`},
 	{"two rings in one partition", "one ring per partition", `
-1: view 1.8 [1] with [1]
-2: view 2.8 [2] with [2]
+1: view 1.8 [1]
+2: view 2.8 [2]
 quiet [1 2]`},
 	{"two rings with the same members", "one ring per partition", `
-1: view 1.8 [1 2] with [1]
-2: view 2.8 [1 2] with [2]
+1: view 1.8 [1 2]
+2: view 2.8 [1 2]
 quiet [1 2]`},
 	{"two orders", "total order", formed + `
 send a by 1 in 1.8 seq 1
@@ -331,8 +331,8 @@ send a by 1 in 1.8 seq 1
 1: view 1.c [1 2 3] with [1 2 3]
 1: deliver a`},
 	{"a message from outside the ring", "sender is in the view", `
-1: view 1.8 [1 2] with [1]
-2: view 1.8 [1 2] with [2]
+1: view 1.8 [1 2]
+2: view 1.8 [1 2]
 send a by 3 in 1.8 seq 1
 1: deliver a`},
 	{"a hole", "no hole", formed + `

@@ -38,6 +38,7 @@ func (w *World) strike(i int) {
 	w.settled()
 	f := &w.plan.Faults[i]
 	w.lastChange = w.now
+	w.strikes[i]++
 	if w.verbose(1) {
 		w.logf("fault: %v", f)
 	}
@@ -74,6 +75,11 @@ func (w *World) strike(i int) {
 		}
 	case Reconfigure:
 		w.reconfigure(f.D)
+	case Hostile:
+		if n.eng != nil && !n.paused {
+			ring, _ := n.eng.Ring()
+			w.step(n, srp.Event{Kind: srp.EvPacket, Data: f.Packet(ring)})
+		}
 	case Flood:
 		w.flood(n, f.N, int(f.D))
 	default:

@@ -39,23 +39,24 @@ type ledger struct {
 	h        *History
 	pool     []byte // message bodies
 	seqStart uint32
-	streams  []stream // by ProcID and class
+	streams  []stream // by ProcID and lane
 	hash     maphash.Seed
 }
 
-// stream is one sender's messages of one class as they leave.
+// stream is one sender's messages of one lane as they leave.
 type stream struct {
 	half     []byte // the begun message
 	fragment byte   // its number in the last packet, 0: none
+	ring     int32  // of the last packet
 	first    Pos
-	next     int // index in Proc.Sent of the message that comes next
+	queue    []MsgID // submitted and not seen to its end
 }
 
-func (l *ledger) stream(p ProcID, c Class) *stream {
-	for len(l.streams) <= int(p)*int(classes)+int(c) {
+func (l *ledger) stream(p ProcID, lane Lane) *stream {
+	for len(l.streams) <= int(p)*int(lanes)+int(lane) {
 		l.streams = append(l.streams, stream{})
 	}
-	return &l.streams[int(p)*int(classes)+int(c)]
+	return &l.streams[int(p)*int(lanes)+int(lane)]
 }
 
 func getRing(b []byte) wire.RingID {
@@ -66,6 +67,9 @@ func getRing(b []byte) wire.RingID {
 // process is between a transitional view and the end of its sync.
 func (l *ledger) sent(p ProcID, now time.Duration, data []byte, waiting bool, stored uint64) {
 	h := l.h
+	if h.Lax {
+		return
+	}
 	if len(data) < 13 || le.Uint16(data) != 0xc070 || data[2] != 3 || data[3] >= wireTypes {
 		h.fail("well-formed packets", now, "%s sends % x", h.proc(p), data[:min(len(data), 20)])
 		return
@@ -98,15 +102,10 @@ func (l *ledger) mcast(p ProcID, now time.Duration, data []byte, waiting bool) {
 	r := &h.Rings[ring]
 	sum := maphash.Bytes(l.hash, data)
 	if n >= 1 && int64(n) <= int64(len(r.Packets)) {
-		if r.Packets[n-1] != sum && !h.Lax {
+		if r.Packets[n-1] != sum {
 			h.fail("one packet per number", now, "%s sends another packet as ring %v seq %d (from %d, %d bytes)", h.proc(p), id, n, from, len(data))
 		}
 		return
-	}
-	if h.Lax {
-		for int64(len(r.Packets)) < int64(n)-1 && n < 1<<20 {
-			r.Packets = append(r.Packets, 0)
-		}
 	}
 	switch {
 	case from != node:
@@ -121,19 +120,16 @@ func (l *ledger) mcast(p ProcID, now time.Duration, data []byte, waiting bool) {
 		l.inner(p, now, data[mcastHeader:])
 		return
 	}
-	class := ClassService
+	lane := LaneNormal
 	if waiting {
-		class = ClassSync
+		lane = LaneTrans
 	}
-	l.packed(p, now, class, Pos{Ring: ring, Seq: n}, data[mcastHeader:])
+	l.packed(p, now, lane, Pos{Ring: ring, Seq: n}, data[mcastHeader:])
 }
 
 // inner judges a packet of an old ring that is sent again during recovery.
 func (l *ledger) inner(p ProcID, now time.Duration, data []byte) {
 	h := l.h
-	if h.Lax {
-		return
-	}
 	if len(data) < mcastHeader {
 		h.fail("well-formed packets", now, "%s recovers a packet of %d bytes", h.proc(p), len(data))
 		return
@@ -147,7 +143,7 @@ func (l *ledger) inner(p ProcID, now time.Duration, data []byte) {
 
 // packed takes the messages out of a packet's payload and compares them with
 // what the sender's application submitted.
-func (l *ledger) packed(p ProcID, now time.Duration, class Class, at Pos, data []byte) {
+func (l *ledger) packed(p ProcID, now time.Duration, lane Lane, at Pos, data []byte) {
 	h := l.h
 	if len(data) < 8 {
 		h.fail("well-formed packets", now, "%s sends a payload of %d bytes", h.proc(p), len(data))
@@ -160,8 +156,14 @@ func (l *ledger) packed(p ProcID, now time.Duration, class Class, at Pos, data [
 		return
 	}
 	body := lengths[2*count:]
-	st := l.stream(p, class)
-	if continuation != st.fragment {
+	st := l.stream(p, lane)
+	restarted := st.fragment != 0 && at.Ring != st.ring && continuation != st.fragment
+	st.ring = at.Ring
+	if restarted {
+		// Begun in an old ring, sent again from its start. A piece that continues
+		// nothing makes receivers forget the beginning.
+		st.half, st.fragment = st.half[:0], 0
+	} else if continuation != st.fragment {
 		h.fail("fragments in a row", now, "%s continues fragment %d in %s seq %d, its last was %d", h.proc(p), continuation, h.ringName(at.Ring), at.Seq, st.fragment)
 	}
 	if continuation == 0 {
@@ -173,6 +175,10 @@ func (l *ledger) packed(p ProcID, now time.Duration, class Class, at Pos, data [
 			h.fail("well-formed packets", now, "%s packs more than the packet holds", h.proc(p))
 			return
 		}
+		if restarted && i == 0 && continuation != 0 {
+			body = body[n:]
+			continue
+		}
 		if len(st.half) == 0 && (i > 0 || continuation == 0) {
 			st.first = at
 		}
@@ -182,7 +188,7 @@ func (l *ledger) packed(p ProcID, now time.Duration, class Class, at Pos, data [
 			break
 		}
 		at.Index = uint16(i)
-		l.complete(p, now, class, at, st)
+		l.complete(p, now, lane, at, st)
 		st.half = st.half[:0]
 	}
 	if len(body) != 0 {
@@ -191,27 +197,43 @@ func (l *ledger) packed(p ProcID, now time.Duration, class Class, at Pos, data [
 	st.fragment = fragmented
 }
 
-// groupHeaders is what stands before every message: one group and its name.
-var groupHeaders = [classes][]byte{
-	ClassService: {1, 0, 1, 0, 'a'},
-	ClassSync:    {1, 0, 4, 0, 's', 'y', 'n', 'c'},
+// submitted notes what a process's application gave to its core.
+func (l *ledger) submitted(p ProcID, id MsgID) {
+	st := l.stream(p, l.h.Msgs[id].Lane)
+	st.queue = append(st.queue, id)
+}
+
+// transAck notes the end of a sync: what is left in the overtaking lane goes
+// behind what waits in the other.
+func (l *ledger) transAck(p ProcID) {
+	l.stream(p, LaneTrans) // grow first, so that both pointers stay good
+	normal, trans := l.stream(p, LaneNormal), l.stream(p, LaneTrans)
+	normal.queue = append(normal.queue, trans.queue...)
+	trans.queue = nil
+}
+
+// groupHeader is what stands before every message: one group and its name.
+func groupHeader(sync bool) []byte {
+	if sync {
+		return []byte{1, 0, 4, 0, 's', 'y', 'n', 'c'}
+	}
+	return []byte{1, 0, 1, 0, 'a'}
 }
 
 // complete judges one whole message against the next one submitted.
-func (l *ledger) complete(p ProcID, now time.Duration, class Class, at Pos, st *stream) {
+func (l *ledger) complete(p ProcID, now time.Duration, lane Lane, at Pos, st *stream) {
 	h := l.h
-	sent := h.Procs[p].Sent[class]
-	if st.next >= len(sent) {
-		h.fail("sent as submitted", now, "%s sends a message of class %d that nobody submitted, %d bytes in %s seq %d", h.proc(p), class, len(st.half), h.ringName(at.Ring), at.Seq)
+	if len(st.queue) == 0 {
+		h.fail("sent as submitted", now, "%s sends a message of lane %d that nobody submitted, %d bytes in %s seq %d", h.proc(p), lane, len(st.half), h.ringName(at.Ring), at.Seq)
 		return
 	}
-	id := sent[st.next]
-	head := groupHeaders[class]
+	id := st.queue[0]
+	head := groupHeader(h.Msgs[id].Sync)
 	if !bytes.HasPrefix(st.half, head) || !l.equal(id, st.half[len(head):]) {
 		h.fail("sent as submitted", now, "%s should send %s next, it sends %d bytes % x", h.proc(p), h.msg(id), len(st.half), st.half[:min(32, len(st.half))])
 		return
 	}
-	st.next++
+	st.queue = st.queue[1:]
 	h.Msgs[id].First, h.Msgs[id].Last = st.first, at
 	r := &h.Rings[at.Ring]
 	r.Msgs = append(r.Msgs, id)

@@ -25,8 +25,9 @@ func (d *desk) submit(p ProcID, size int) []byte {
 	id := MsgID(len(d.h.Msgs))
 	d.h.Msgs = append(d.h.Msgs, Msg{From: p, N: int32(len(d.h.Procs[p].Sent[0])), Size: int32(size), First: notSent(), Last: notSent()})
 	d.h.Procs[p].Sent[0] = append(d.h.Procs[p].Sent[0], id)
+	d.l.submitted(p, id)
 	head, body := d.l.build(id, nil)
-	return slices.Concat(groupHeaders[ClassService], head, body)
+	return slices.Concat(groupHeader(false), head, body)
 }
 
 // mcast makes a packet: header, packing header, pieces.
@@ -160,7 +161,7 @@ func TestEveryChangedByteIsSeen(t *testing.T) {
 	d := newDesk()
 	lives := []ProcID{0}
 	for _, size := range []int{1, 2, 3, nameSize - 1, nameSize, nameSize + 1, 100, 3000} {
-		data := d.submit(0, size)[len(groupHeaders[ClassService]):]
+		data := d.submit(0, size)[len(groupHeader(false)):]
 		id := MsgID(len(d.h.Msgs) - 1)
 		var t1 tiny
 		switch {
@@ -169,20 +170,20 @@ func TestEveryChangedByteIsSeen(t *testing.T) {
 		case size < nameSize:
 			t1.two = []MsgID{id}
 		}
-		if got := d.l.recognise(lives, &t1, ClassService, data); got != id {
+		if got := d.l.recognise(lives, &t1, false, data); got != id {
 			t.Fatalf("size %d: not recognised: %d", size, got)
 		}
 		for i := range data {
 			bad := slices.Clone(data)
 			bad[i]++
-			if got := d.l.recognise(lives, &t1, ClassService, bad); got != noMsg {
+			if got := d.l.recognise(lives, &t1, false, bad); got != noMsg {
 				t.Errorf("size %d: byte %d changed and taken for message %d", size, i, got)
 			}
 		}
-		if got := d.l.recognise(lives, &t1, ClassSync, data); got != noMsg {
+		if got := d.l.recognise(lives, &t1, true, data); got != noMsg {
 			t.Errorf("size %d: taken for a sync message", size)
 		}
-		if got := d.l.recognise(lives, &t1, ClassService, data[:size-1]); got != noMsg {
+		if got := d.l.recognise(lives, &t1, false, data[:size-1]); got != noMsg {
 			t.Errorf("size %d: taken with its end cut off", size)
 		}
 	}

@@ -31,8 +31,8 @@ type node struct {
 	paused        bool
 	inbox         []event
 	inboxSize     int
-	waiting       bool // between a transitional view and the end of its sync
-	rotated       bool // a token passed since the application looked
+	waiting       bool // between a transitional view and the end of its sync, and before the first view
+	flush         bool // what waits in the sockets is to be dropped
 	sync          syncer
 	lastDelivered MsgID
 	outstanding   int // own messages not yet delivered to itself
@@ -57,12 +57,13 @@ func (w *World) start(n *node) {
 		return
 	}
 	n.proc = ProcID(len(w.hist.Procs))
+	w.lastChange = w.now
 	w.hist.Procs = append(w.hist.Procs, Proc{Node: n.id, Life: len(n.lives)})
 	n.lives = append(n.lives, n.proc)
 	cfg := w.plan.Config
 	cfg.NodeID = n.id
 	n.eng = pg.New(cfg.WithDefaults(len(w.nodes)), n.disk, sim.NewRand(w.plan.Seed, streamNode+uint64(n.proc)))
-	n.timer, n.paused, n.waiting, n.outstanding, n.lastDelivered, n.crashFault = -1, false, false, 0, noMsg, -1
+	n.timer, n.paused, n.waiting, n.outstanding, n.lastDelivered, n.crashFault = -1, false, true, 0, noMsg, -1
 	n.sync = syncer{}
 	n.slop = 0
 	if w.plan.TimerSlop > 0 {
@@ -110,8 +111,9 @@ func (w *World) resume(n *node) {
 	}
 	inbox := slices.Clone(n.inbox)
 	n.inbox, n.inboxSize = n.inbox[:0], 0
+	n.flush = false
 	for _, ev := range inbox {
-		if n.eng == nil || n.paused {
+		if n.eng == nil || n.paused || n.flush {
 			w.net.drop(ev.arg)
 			continue
 		}
@@ -132,7 +134,7 @@ func (w *World) runTimers(n *node) {
 }
 
 // submit gives a message of size bytes to a node's core.
-func (w *World) submit(n *node, class Class, size int, meta syncMeta) bool {
+func (w *World) submit(n *node, sync bool, size int, meta syncMeta) bool {
 	h := w.hist
 	if !n.eng.Room(size) {
 		w.stats.Refused++
@@ -140,7 +142,11 @@ func (w *World) submit(n *node, class Class, size int, meta syncMeta) bool {
 	}
 	id := MsgID(len(h.Msgs))
 	p := &h.Procs[n.proc]
-	m := Msg{From: n.proc, Class: class, N: int32(len(p.Sent[class])), Size: int32(size), First: notSent(), Last: notSent(),
+	lane := LaneNormal
+	if n.waiting {
+		lane = LaneTrans
+	}
+	m := Msg{From: n.proc, Lane: lane, Sync: sync, N: int32(len(p.Sent[lane])), Size: int32(size), First: notSent(), Last: notSent(),
 		At: w.now, After: n.lastDelivered, sync: meta}
 	switch {
 	case size == 1:
@@ -151,11 +157,12 @@ func (w *World) submit(n *node, class Class, size int, meta syncMeta) bool {
 		n.tiny.two = append(n.tiny.two, id)
 	}
 	h.Msgs = append(h.Msgs, m)
-	p.Sent[class] = append(p.Sent[class], id)
+	p.Sent[lane] = append(p.Sent[lane], id)
+	w.ledger.submitted(n.proc, id)
 	var buf [nameSize]byte
 	head, body := w.ledger.build(id, buf[:0])
 	group := pg.GroupService
-	if class == ClassSync {
+	if sync {
 		group = pg.GroupSync
 	}
 	if err := n.eng.Mcast(epoch.Add(w.now), group, head, body); err != nil {
@@ -166,10 +173,6 @@ func (w *World) submit(n *node, class Class, size int, meta syncMeta) bool {
 	w.stats.Submitted++
 	if w.verbose(3) {
 		w.logf("n%d submits %s", n.idx, h.msg(id))
-	}
-	w.effects(n, n.eng.Take())
-	if n.eng != nil {
-		w.arm(n)
 	}
 	return true
 }

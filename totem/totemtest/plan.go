@@ -54,6 +54,7 @@ const (
 	ForceGather                      // Node is told to gather without cause
 	Reconfigure                      // all nodes get a token timeout of D
 	Flood                            // Node submits N messages of D (as a number) bytes at once
+	Hostile                          // Node receives Packet; only in plans with Hostile set
 	faultKinds
 )
 
@@ -61,7 +62,7 @@ var faultNames = [...]string{
 	Loss: "loss", LossFrom: "loss-from", DropType: "drop-type", Delay: "delay", Duplicate: "duplicate", Reorder: "reorder",
 	CutOneWay: "cut-one-way", CutPair: "cut-pair", Split: "split", SplitOneWay: "split-one-way", Slow: "slow",
 	Pause: "pause", Crash: "crash", CrashLost: "crash-lost-file", CrashWrite: "crash-at-write", Leave: "leave",
-	LinkDown: "link-down", ForceGather: "force-gather", Reconfigure: "reconfigure", Flood: "flood",
+	LinkDown: "link-down", ForceGather: "force-gather", Reconfigure: "reconfigure", Flood: "flood", Hostile: "hostile",
 }
 
 // String is the name used in traces.
@@ -81,6 +82,8 @@ type Fault struct {
 	P    float64
 	D    time.Duration
 	N    int
+	// Packet makes the bytes of a Hostile fault for the receiver's ring.
+	Packet func(wire.RingID) []byte
 }
 
 // String tells the fault in one line.
@@ -157,6 +160,9 @@ type Plan struct {
 	// phase that must converge.
 	Heal     time.Duration
 	KeepDown Mask
+	// Hostile plans hold packets that no node would send: only survival and
+	// convergence are judged.
+	Hostile bool
 }
 
 // Load is what applications send.

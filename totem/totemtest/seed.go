@@ -126,7 +126,7 @@ func drawLoad(r *rand.Rand, p *Plan) Load {
 func drawFaults(r *rand.Rand, p *Plan) {
 	kinds := []FaultKind{}
 	for k := FaultKind(1); k < faultKinds; k++ {
-		if k != CrashLost && r.IntN(2) == 0 {
+		if k != CrashLost && k != Hostile && r.IntN(2) == 0 {
 			kinds = append(kinds, k)
 		}
 	}

@@ -67,12 +67,12 @@ func (w *World) syncTurn(n *node) bool {
 		if s.mode == SyncTwo && s.round == 0 {
 			size = syncBig
 		}
-		s.sent = w.submit(n, ClassSync, size, syncMeta{s.ring, s.round})
+		s.sent = w.submit(n, true, size, syncMeta{s.ring, s.round})
 		return s.sent
 	}
 	s.running = false
 	n.waiting = false
+	w.ledger.transAck(n.proc)
 	n.eng.TransAck(epoch.Add(w.now))
-	w.effects(n, n.eng.Take())
 	return true
 }

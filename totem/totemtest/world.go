@@ -13,7 +13,6 @@ import (
 	"github.com/pacesync/pacesync/internal/sim"
 	"github.com/pacesync/pacesync/totem/pg"
 	"github.com/pacesync/pacesync/totem/srp"
-	"github.com/pacesync/pacesync/totem/wire"
 )
 
 // Streams of a seed's randomness.
@@ -26,6 +25,10 @@ const (
 
 // maxEvents bounds a run; a run of a minute needs about a hundredth of it.
 const maxEvents = 20_000_000
+
+// maxDrain bounds the outputs of one step: a step may deliver a whole ring's
+// worth of messages, each with a sync message behind it.
+const maxDrain = 20_000
 
 // maxTimerSpin bounds how often a timer may be due again at the same moment.
 const maxTimerSpin = 100
@@ -69,6 +72,7 @@ type World struct {
 
 	active     []bool // by fault
 	waitState  []bool // faults that wait for a state
+	strikes    []int  // how often each fault happened
 	lastChange time.Duration
 	loopBack   bool
 	healed     bool
@@ -145,7 +149,7 @@ func stack() string {
 func (w *World) reset(plan *Plan) {
 	w.plan, w.now = plan, 0
 	w.queue.Reset()
-	w.hist = &History{}
+	w.hist = &History{Lax: plan.Hostile, Hostile: plan.Hostile}
 	for i := range plan.Faults {
 		w.hist.Lax = w.hist.Lax || plan.Faults[i].Kind == CrashLost
 	}
@@ -160,6 +164,7 @@ func (w *World) reset(plan *Plan) {
 	w.nodes = make([]node, len(plan.IDs))
 	w.active = make([]bool, len(plan.Faults))
 	w.waitState = make([]bool, len(plan.Faults))
+	w.strikes = make([]int, len(plan.Faults))
 	w.lastChange, w.healed, w.done = 0, false, false
 	w.loopBack = plan.Seed%2 == 1
 	w.final, w.stats = finalPhase{}, Stats{}
@@ -286,8 +291,7 @@ func (w *World) step(n *node, ev srp.Event) {
 	before := w.state(n)
 	w.cover.event(n, before, ev, epoch.Add(w.now))
 	n.eng.Step(epoch.Add(w.now), ev)
-	w.effects(n, n.eng.Take())
-	w.after(n)
+	w.drain(n)
 	if n.eng == nil {
 		return
 	}
@@ -296,16 +300,23 @@ func (w *World) step(n *node, ev srp.Event) {
 	}
 }
 
-// after runs what the application does in reply to upcalls, then arms the timer.
-func (w *World) after(n *node) {
-	for range 4 {
-		if n.eng == nil || !w.syncTurn(n) {
-			break
+// drain carries out what the core wants and lets the application react, until
+// both have nothing more to say, then arms the timer.
+func (w *World) drain(n *node) {
+	for range maxDrain {
+		out := n.eng.Take()
+		more := out.More
+		w.effects(n, out)
+		if n.eng == nil {
+			return
+		}
+		if !w.syncTurn(n) && !more {
+			w.arm(n)
+			return
 		}
 	}
-	if n.eng != nil {
-		w.arm(n)
-	}
+	w.hist.fail("bounded work", w.now, "node %d: one step has no end", n.id)
+	w.done = true
 }
 
 func (w *World) arm(n *node) {
@@ -358,7 +369,7 @@ func (w *World) effects(n *node, out *pg.Output) {
 			w.logf("n%d %s %s", n.idx, w.state(n), traceText(&out.Trace[i]))
 		}
 	}
-	n.rotated = n.rotated || out.TokenRotated
+	n.flush = n.flush || out.DropQueued
 	for i := range out.Up {
 		if u := &out.Up[i]; u.View != nil {
 			w.view(n, u.View)
@@ -394,14 +405,13 @@ func (w *World) view(n *node, v *srp.View) {
 
 func (w *World) deliver(n *node, u *pg.Upcall) {
 	p := &w.hist.Procs[n.proc]
-	class := ClassService
-	if u.Group == pg.GroupSync {
-		class = ClassSync
-	}
 	from := slices.Index(w.plan.IDs, u.From)
 	id := noMsg
 	if from >= 0 {
-		id = w.ledger.recognise(w.nodes[from].lives, &w.nodes[from].tiny, class, u.Data)
+		id = w.ledger.recognise(w.nodes[from].lives, &w.nodes[from].tiny, u.Group == pg.GroupSync, u.Data)
+	}
+	if id == noMsg && w.hist.Hostile {
+		return
 	}
 	if id == noMsg || u.Swapped {
 		w.hist.fail("delivered as submitted", w.now, "%s delivers %d bytes of group %q from node %d that nobody submitted: % x",
@@ -421,7 +431,7 @@ func (w *World) deliver(n *node, u *pg.Upcall) {
 	if w.final.running {
 		w.final.delivered(n, id)
 	}
-	if class == ClassSync {
+	if w.hist.Msgs[id].Sync {
 		n.sync.got(&w.hist.Msgs[id], from)
 	}
 }
@@ -437,5 +447,5 @@ func (w *World) finish() {
 	}
 }
 
-// idOf is the node id of a process.
-func (w *World) idOf(p ProcID) wire.NodeID { return w.hist.Procs[p].Node }
+// struck tells whether a fault happened.
+func (w *World) struck(fault int) bool { return w.strikes[fault] > 0 }

@@ -1,0 +1,199 @@
+package totemtest
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/sim"
+)
+
+var (
+	flagSeed  = flag.Uint64("seed", 0, "replay this one seed with a timeline")
+	flagSeeds = flag.Uint64("seeds", 0, "run so many seeds instead of the default number")
+	flagBase  = flag.Uint64("base", 1, "the first seed")
+	flagTrace = flag.Int("trace", 1, "with -seed: 1 views, faults, states; 2 every packet; 3 every message")
+	flagFull  = flag.Bool("keep-going", false, "go on after a failing seed")
+	flagPar   = flag.Int("workers", 0, "seeds at a time; 0: one per processor")
+)
+
+// defaultSeeds is what go test runs: what a change can afford every time.
+const defaultSeeds = 500
+
+// tailLines is how much of the timeline a failure prints.
+const tailLines = 60
+
+// TestSeeds runs the simulator: many seeds, or the one to replay.
+func TestSeeds(t *testing.T) {
+	if *flagSeed != 0 {
+		replay(t, *flagSeed)
+		return
+	}
+	count := *flagSeeds
+	if count == 0 {
+		count = defaultSeeds
+		if testing.Short() {
+			count = 50
+		}
+	}
+	runSeeds(t, *flagBase, count)
+}
+
+func replay(t *testing.T, seed uint64) {
+	w := NewWorld()
+	plan := FromSeed(seed)
+	fmt.Print(plan)
+	w.Trace(os.Stdout, *flagTrace)
+	res := w.Run(plan)
+	fmt.Printf("hash %016x, %+v\n", res.Hash, res.Stats)
+	for _, v := range res.Violations {
+		t.Errorf("seed %d: %v", seed, v)
+	}
+}
+
+// tally is what many runs add up to.
+type tally struct {
+	mu       sync.Mutex
+	stats    Stats
+	cover    Coverage
+	worst    time.Duration
+	worstOf  uint64
+	slowest  time.Duration // to deliver what is outstanding
+	heaviest uint64        // events of one run
+	heavyOf  uint64
+	failures []*Result
+}
+
+func runSeeds(t *testing.T, base, count uint64) *tally {
+	var sum tally
+	var next atomic.Uint64
+	var wg sync.WaitGroup
+	start := time.Now()
+	workers := *flagPar
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	for range workers {
+		wg.Go(func() {
+			w := NewWorld()
+			for {
+				i := next.Add(1) - 1
+				if i >= count || !*flagFull && sum.failed() {
+					break
+				}
+				sum.add(w.Run(FromSeed(base + i)))
+			}
+			sum.mu.Lock()
+			sum.cover.Add(&w.cover)
+			sum.mu.Unlock()
+		})
+	}
+	wg.Wait()
+	took := time.Since(start)
+	s := &sum.stats
+	t.Logf("%d seeds from %d: %.0f seeds per minute; %d views, %d messages, %d deliveries, %d packets (%d lost); slowest to form a ring %v (seed %d), to deliver the rest %v, most events %d (seed %d)",
+		count, base, float64(min(next.Load(), count))/took.Minutes(), s.Views, s.Submitted, s.Delivered, s.Packets, s.Lost, sum.worst, sum.worstOf, sum.slowest, sum.heaviest, sum.heavyOf)
+	for _, f := range sum.failures[:min(len(sum.failures), 5)] {
+		report(t, f)
+	}
+	if n := len(sum.failures); n > 5 {
+		for _, f := range sum.failures[5:] {
+			t.Errorf("seed %d: %v", f.Plan.Seed, f.Violations[0].Property)
+		}
+	}
+	return &sum
+}
+
+func (s *tally) failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.failures) > 0
+}
+
+func (s *tally) add(r Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Views += r.Stats.Views
+	s.stats.Submitted += r.Stats.Submitted
+	s.stats.Delivered += r.Stats.Delivered
+	s.stats.Packets += r.Stats.Packets
+	s.stats.Lost += r.Stats.Lost
+	if r.Stats.Converged > s.worst {
+		s.worst, s.worstOf = r.Stats.Converged, r.Plan.Seed
+	}
+	s.slowest = max(s.slowest, r.Stats.Drained)
+	if r.Stats.Events > s.heaviest {
+		s.heaviest, s.heavyOf = r.Stats.Events, r.Plan.Seed
+	}
+	if len(r.Violations) > 0 {
+		s.failures = append(s.failures, &r)
+	}
+}
+
+// shrinkTime bounds the search for a smaller plan.
+const shrinkTime = 20 * time.Second
+
+// report tells all that is needed to understand a failing run: how to replay
+// it, what is broken, and the end of the timeline of the smallest plan that
+// still breaks it.
+func report(t *testing.T, r *Result) {
+	t.Helper()
+	w := NewWorld()
+	property := r.Violations[0].Property
+	small := *r.Plan
+	start := time.Now()
+	small.Faults = sim.Shrink(r.Plan.Faults, 200, func(faults []Fault) bool {
+		if time.Since(start) > shrinkTime {
+			return false
+		}
+		try := *r.Plan
+		try.Faults = faults
+		got := w.Run(&try)
+		return len(got.Violations) > 0 && got.Violations[0].Property == property
+	})
+	var out bytes.Buffer
+	w.Trace(&out, 1)
+	again := w.Run(&small)
+	w.Trace(nil, 0)
+	lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
+	lines = lines[max(0, len(lines)-tailLines):]
+	t.Errorf("seed %d at %s violates %q\nreplay: go test ./totem/totemtest -run TestSeeds -seed=%d\n%v\nsmallest plan that still does (%d of %d faults):\n%v%v\nlast lines:\n%s",
+		r.Plan.Seed, commit(), property, r.Plan.Seed, r.Violations, len(small.Faults), len(r.Plan.Faults), &small, again.Violations, strings.Join(lines, "\n"))
+}
+
+// commit names the source that failed.
+func commit() string {
+	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
+	if err != nil {
+		return "unknown commit"
+	}
+	return "commit " + strings.TrimSpace(string(out))
+}
+
+// TestSameSeedSameTrace: a run is a function of its plan.
+func TestSameSeedSameTrace(t *testing.T) {
+	a, b := NewWorld(), NewWorld()
+	hashes := map[uint64]bool{}
+	const seeds = 8
+	for seed := uint64(1); seed <= seeds; seed++ {
+		first := a.Run(FromSeed(seed))
+		if again := a.Run(FromSeed(seed)); again.Hash != first.Hash || again.Stats != first.Stats {
+			t.Errorf("seed %d: the same world gives %x then %x", seed, first.Hash, again.Hash)
+		}
+		if other := b.Run(FromSeed(seed)); other.Hash != first.Hash {
+			t.Errorf("seed %d: a fresh world gives %x, not %x", seed, other.Hash, first.Hash)
+		}
+		hashes[first.Hash] = true
+	}
+	if len(hashes) != seeds {
+		t.Errorf("%d seeds give %d different runs", seeds, len(hashes))
+	}
+}
