@@ -201,11 +201,26 @@ func (e *Engine) TransAck(now time.Time) {
 		return
 	}
 	e.asm.trans = false
+	if e.viewPending() {
+		// The sync that ends is that of a ring the node has left since: its last
+		// message was recovered. The next sync has its own acknowledgement.
+		return
+	}
 	e.flush(srp.LaneNormal)
 	e.flush(srp.LaneTrans)
 	e.ring.TransAck()
 	e.ring.CancelHold(now)
 	e.collect()
+}
+
+// viewPending reports whether a view waits to be handed up.
+func (e *Engine) viewPending() bool {
+	for _, d := range e.pending[e.next:] {
+		if d.View != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // CancelHold makes the representative let an idle ring's token go, because the
@@ -241,3 +256,6 @@ func (e *Engine) State() srp.StateID { return e.ring.State() }
 
 // Reachable reports whether the node answers now (cfg node status).
 func (e *Engine) Reachable(id wire.NodeID) bool { return e.ring.Reachable(id) }
+
+// TimersDue is the set of timers, by bit, that an EvTimer at now would fire.
+func (e *Engine) TimersDue(now time.Time) uint32 { return e.ring.TimersDue(now) }

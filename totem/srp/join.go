@@ -49,6 +49,7 @@ func (r *Ring) learn(j *wire.Join) learned {
 	case mb.proc.unionLen(j.Proc) > wire.MaxNodes || mb.failed.unionLen(j.Failed) > wire.MaxNodes:
 		return learnedTooMuch
 	}
+	known := len(mb.proc) + len(mb.failed)
 	mb.proc.add(j.Proc...)
 	switch {
 	case nodeListed(j.Failed, r.self):
@@ -57,6 +58,13 @@ func (r *Ring) learn(j *wire.Join) learned {
 	case mb.memb.has(j.From):
 		// Only a node of our own ring can tell us who of it failed.
 		mb.failed.add(j.Failed...)
+	}
+	if len(mb.proc)+len(mb.failed) == known {
+		// Its failed list is longer and we do not take that over. Upstream starts
+		// over nevertheless: two nodes from different rings then answer each other's
+		// joins without end, three of them in ever more copies, and as every answer
+		// starts the consensus timeout anew, only loss ends it.
+		return learnedNothing
 	}
 	return learnedMore
 }
