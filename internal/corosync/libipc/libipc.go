@@ -88,6 +88,9 @@ func (c *Conn) Call(ctx context.Context, what string, hdr, body []byte) ([]byte,
 		return nil, failure(c.name+": "+what, err)
 	}
 	b, err := c.ipc.RequestParts(hdr, body, timeout)
+	if timeout >= 0 && errors.Is(err, unix.ETIMEDOUT) {
+		err = context.DeadlineExceeded
+	}
 	if err != nil {
 		return nil, failure(c.name+": "+what, err)
 	}
