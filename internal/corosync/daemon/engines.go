@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pacesync/pacesync/cpg"
+	"github.com/pacesync/pacesync/internal/corosync/cfg"
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/corosync/service"
 	"github.com/pacesync/pacesync/totem/pg"
@@ -29,6 +30,7 @@ func (d *Daemon) makeEngines() {
 	pload, mon, watchdog := minorEngines()
 	d.engines.order = []*service.Engine{
 		cmap.NewService(h, d.cmap, d.engines.stats, d.logs.Subsys("CMAP").Log).Engine(),
+		cfg.NewService(h, reconfigurer{d}, d.cmap, d.logs.Subsys("CFG").Log).Engine(),
 		cpg.NewEngine(h, d.logs.Subsys("CPG").Log),
 		pload, mon, watchdog,
 	}

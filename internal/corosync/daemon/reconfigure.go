@@ -1,0 +1,56 @@
+package daemon
+
+import (
+	cfgwire "github.com/pacesync/pacesync/internal/corosync/cfg/wire"
+	"github.com/pacesync/pacesync/internal/corosync/cmap"
+	"github.com/pacesync/pacesync/internal/corosync/config"
+	"github.com/pacesync/pacesync/internal/corosync/config/osenv"
+)
+
+// reconfigurer is what the cfg service asks of the daemon: cfg.Daemon. Owned by
+// the loop; what may block runs elsewhere and comes back by Post.
+type reconfigurer struct{ d *Daemon }
+
+// Config is the running configuration.
+func (r reconfigurer) Config() *config.Config { return r.d.cfg }
+
+// Prepare reads and checks the file away from the loop.
+func (r reconfigurer) Prepare(kept *cmap.Map, prev *config.Config, done func(*config.Reload)) {
+	d, file := r.d, r.d.opts.file
+	go func() {
+		out := config.Prepare(osenv.Env{}, file, kept, prev)
+		d.loop.Post(func() { done(out) })
+	}()
+}
+
+// Commit takes over timings, the nodelist, the quorum options and the log targets.
+func (r reconfigurer) Commit(next *config.Config) {
+	d := r.d
+	d.cfg = next
+	d.link.SetPeers(udpuConfig(next).Peers)
+	d.node.Reconfigure(ringConfig(next))
+	logging, err := config.ReadLogging(d.cmap)
+	if err != nil {
+		d.log.main.Error("%v", err)
+		return
+	}
+	d.logs.ApplyLater(logging, func(err error) {
+		if err != nil {
+			d.log.main.Error("%v", err)
+		}
+	})
+}
+
+// CryptoPhase has nothing to do on a transport without encryption.
+func (r reconfigurer) CryptoPhase(uint32) {}
+
+// ReopenLogs opens the log files anew.
+func (r reconfigurer) ReopenLogs(done func(error)) {
+	d := r.d
+	d.logs.Reopen(func(err error) { d.loop.Post(func() { done(err) }) })
+}
+
+// NodeStatus leaves the answer to the service: udpu knows no more than the ring.
+func (r reconfigurer) NodeStatus(uint32) (cfgwire.NodeStatus, bool) {
+	return cfgwire.NodeStatus{}, false
+}
