@@ -55,15 +55,3 @@ bench: ## benchmarks with allocations
 
 clean: ## remove what was built
 	rm -rf bin build dist
-
-test-long: ## the full counts of one part: PART=sim, PART=planted
-	@test -n "$(PART)" || { echo "say which part: make test-long PART=$$(grep -oE '^test-long-[a-z]+' $(firstword $(MAKEFILE_LIST)) | cut -d- -f3 | paste -sd'|')"; exit 2; }
-	$(MAKE) test-long-$(PART)
-
-# --- totem simulator ---
-.PHONY: test-long-sim test-long-planted
-test-long-sim: ## 10,000 seeds of the totem simulator (SEEDS=, BASE= to choose others)
-	$(GO) test ./totem/totemtest -count=1 -timeout 60m -v -run '^TestSeeds$$' -seeds=$(or $(SEEDS),10000) -base=$(or $(BASE),1) -keep-going
-
-test-long-planted: ## every planted bug of the totem simulator, up to 1000 seeds each
-	$(GO) test ./totem/totemtest -count=1 -timeout 60m -v -run '^TestPlanted' -planted

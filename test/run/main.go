@@ -50,6 +50,10 @@ func long() map[string][]step {
 		"mixed": {goTest("mixed rings, 10,000 messages", full, "-count=1", "-v", "-timeout=60m", "-run=^TestMixed", "./test/e2e")},
 		"e2e":   {goTest("end to end, full counts", full, "-count=1", "-p=1", "-timeout=60m", "./test/...")},
 		"demo":  demos,
+		"sim": {goTest("totem simulator, 10,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestSeeds$",
+			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going")},
+		"planted": {goTest("planted bugs, 1,000 seeds each", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestPlanted",
+			"./totem/totemtest", "-planted")},
 	}
 }
 
