@@ -100,12 +100,15 @@ type Syncer interface {
 
 // Engine describes a service to the daemon. Immutable after registration.
 type Engine struct {
-	ID       ID
-	Name     string // "corosync_cpg"
-	Title    string // text of the log line "Service engine loaded: …"
-	Socket   string // name of the library socket; empty: none
-	Short    string // name in runtime.services.NAME
-	Priority int    // unloaded in descending order; votequorum 2, others 1
+	ID     ID
+	Name   string // "corosync_cpg"
+	Title  string // text of the log line "Service engine loaded: …"
+	Socket string // name of the library socket; empty: none
+	Short  string // name in runtime.services.NAME
+	// LoadedBy is the engine under whose name a failed Start is reported, if not
+	// this one: the original loads votequorum from within corosync_quorum.
+	LoadedBy string
+	Priority int // unloaded in descending order; votequorum 2, others 1
 	// AllowInquorate: requests are served without quorum.
 	AllowInquorate bool
 	Lib            []LibFn
