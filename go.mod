@@ -2,6 +2,10 @@ module github.com/pacesync/pacesync
 
 go 1.26.0
 
-require golang.org/x/sys v0.49.0
+require (
+	github.com/cockroachdb/datadriven v1.0.3
+	github.com/coreos/go-systemd/v22 v22.7.0
+	golang.org/x/sys v0.49.0
+)
 
-require github.com/coreos/go-systemd/v22 v22.7.0 // indirect
+require github.com/pmezard/go-difflib v1.0.0 // indirect

@@ -262,24 +262,29 @@ func (b *Bus) Settle() {
 		if round > 10000 {
 			b.T.Fatal("the bus does not settle")
 		}
-		busy := false
-		for _, n := range b.nodes {
-			if !n.Up {
-				continue
-			}
-			busy = b.token(n, 1000) || busy
-			for _, m := range b.nodes {
-				for m.Up && m.pos < len(m.ring.log) {
-					busy = true
-					b.deliver(m, m.ring.log)
-				}
-			}
-			busy = busy || n.Layer.Pending() != nil || len(n.urgent) > 0
-		}
-		if !busy {
+		if !b.Rotate() {
 			return
 		}
 	}
+}
+
+// Rotate is one token rotation: every running node in turn sends what it has,
+// and all deliver it. It says whether there was or is anything to do.
+func (b *Bus) Rotate() (busy bool) {
+	for _, n := range b.nodes {
+		if !n.Up {
+			continue
+		}
+		busy = b.token(n, 1000) || busy
+		for _, m := range b.nodes {
+			for m.Up && m.pos < len(m.ring.log) {
+				busy = true
+				b.deliver(m, m.ring.log)
+			}
+		}
+		busy = busy || n.Layer.Pending() != nil || len(n.urgent) > 0
+	}
+	return busy
 }
 
 // Step lets a random running node send a little or deliver a little.
