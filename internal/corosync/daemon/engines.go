@@ -7,6 +7,7 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/cfg"
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/corosync/service"
+	"github.com/pacesync/pacesync/quorum"
 	"github.com/pacesync/pacesync/totem/pg"
 )
 
@@ -15,6 +16,7 @@ import (
 type engines struct {
 	order []*service.Engine
 	stats *cmap.Stats
+	vote  *quorum.Engines
 }
 
 // makeEngines builds the service engines for the configuration.
@@ -27,6 +29,11 @@ func (d *Daemon) makeEngines() {
 		Now:          func() time.Time { return d.loop.Now() },
 		Clear:        d.clearStats,
 	})
+	d.engines.vote = quorum.NewEngines(h, quorum.Options{
+		Map: d.cmap, QuorumLog: d.logs.Subsys("QUORUM").Log, VoteLog: d.logs.Subsys("VOTEQ").Log,
+		Barrier: quorum.NewBarrierFile(d.cfg.System.StateDir),
+	})
+	d.engines.vote.OnQuorate(func(bool) { d.clients.updateFlow() })
 	pload, mon, watchdog := minorEngines()
 	d.engines.order = []*service.Engine{
 		cmap.NewService(h, d.cmap, d.engines.stats, d.logs.Subsys("CMAP").Log).Engine(),
@@ -34,10 +41,11 @@ func (d *Daemon) makeEngines() {
 		cpg.NewEngine(h, d.logs.Subsys("CPG").Log),
 		pload, mon, watchdog,
 	}
+	d.engines.order = append(d.engines.order, d.engines.vote.List()...)
 }
 
 // quorate says whether this partition may provide service.
-func (d *Daemon) quorate() bool { return true }
+func (d *Daemon) quorate() bool { return d.engines.vote.Quorate() }
 
 // noteSchedMiss adds an entry to stats.schedmiss.
 func (d *Daemon) noteSchedMiss(at time.Time, gap time.Duration) {
