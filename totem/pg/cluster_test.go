@@ -25,6 +25,7 @@ type cluster struct {
 	lost  func(from, to wire.NodeID, data []byte) bool // nil: nothing
 	trace func(n *testNode, t srp.Trace)
 	cfg   srp.Config
+	check bool // run Engine.Check after each Step: slow
 }
 
 type testNode struct {
@@ -91,6 +92,11 @@ func (n *testNode) start() {
 func (n *testNode) step(ev srp.Event) {
 	n.eng.Step(n.c.now, ev)
 	n.drain()
+	if n.c.check {
+		if err := n.eng.Check(); err != nil {
+			n.c.t.Fatal(err)
+		}
+	}
 }
 
 func (n *testNode) drain() {

@@ -259,3 +259,7 @@ func (e *Engine) Reachable(id wire.NodeID) bool { return e.ring.Reachable(id) }
 
 // TimersDue is the set of timers, by bit, that an EvTimer at now would fire.
 func (e *Engine) TimersDue(now time.Time) uint32 { return e.ring.TimersDue(now) }
+
+// Check tells what of the core's own state cannot be; nil when all is well.
+// Tests call it after each Step.
+func (e *Engine) Check() error { return e.ring.Check() }
