@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/lab"
+	"github.com/pacesync/pacesync/internal/lab/labtest"
+	"github.com/pacesync/pacesync/internal/testwait"
+)
+
+// buildClients compiles clients/*.c against Debian's unchanged libraries, once.
+var buildClients = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "pacesync-e2e-")
+	if err != nil {
+		return "", err
+	}
+	sources, err := filepath.Glob("clients/*.c")
+	if err != nil || len(sources) == 0 {
+		return "", errors.Join(err, errors.New("no clients/*.c"))
+	}
+	for _, src := range sources {
+		bin := filepath.Join(dir, strings.TrimSuffix(filepath.Base(src), ".c"))
+		out, err := exec.Command("gcc", "-O2", "-Wall", "-Werror", "-o", bin, src, "-lcpg", "-lquorum", "-lvotequorum").CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("gcc %s: %w\n%s", src, err, out)
+		}
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := buildClients(); err == nil && os.Getenv("E2E") != "" {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// clientProgram returns the path of a compiled C client.
+func clientProgram(t *testing.T, name string) string {
+	t.Helper()
+	labtest.Need(t, "/usr/bin/gcc", "/usr/include/corosync/cpg.h", "/usr/include/corosync/votequorum.h")
+	dir, err := buildClients()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, name)
+}
+
+// watcher is clients/watch on a node: what its callbacks said.
+type watcher struct {
+	node  *lab.Node
+	stdin io.Closer
+
+	mu    sync.Mutex
+	lines []string // without their times
+}
+
+// startWatcher starts a watch in group g and returns once it is ready.
+func startWatcher(t *testing.T, ctx context.Context, n *lab.Node, g string) *watcher {
+	t.Helper()
+	cmd, err := n.Command(ctx, clientProgram(t, "watch"), g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w := &watcher{node: n, stdin: in}
+	go func() {
+		for sc := bufio.NewScanner(out); sc.Scan(); {
+			_, line, _ := strings.Cut(sc.Text(), " ")
+			w.mu.Lock()
+			w.lines = append(w.lines, line)
+			w.mu.Unlock()
+		}
+		cmd.Wait() // ends with the node, corosync or its standard input
+	}()
+	testwait.For(t, 15*time.Second, "the watcher on "+n.Name(), func() bool { return slices.Contains(w.since(0), fmt.Sprintf("ready %d", n.ID())) })
+	return w
+}
+
+// since returns the lines from index i on.
+func (w *watcher) since(i int) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.lines[min(i, len(w.lines)):])
+}
+
+// mark is the index of the next line.
+func (w *watcher) mark() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.lines)
+}
+
+var joinedRE = regexp.MustCompile(` J=[0-9/,]+$`)
+
+// sortJoined puts the joined list of a confchg in order: it follows the order in
+// which the nodes' lists came in, which is free.
+func sortJoined(joined string) string {
+	ids := strings.Split(strings.TrimPrefix(joined, " J="), ",")
+	slices.Sort(ids)
+	return " J=" + strings.Join(ids, ",")
+}
+
+var ringRE = regexp.MustCompile(`ring=(\d+\.[0-9a-f]+)`)
+
+// service returns a service's callbacks among the lines, with the ring's name
+// replaced by R.
+func service(lines []string, name string) []string {
+	var out []string
+	for _, l := range lines {
+		if rest, ok := strings.CutPrefix(l, name+" "); ok {
+			rest = ringRE.ReplaceAllString(rest, "ring=R")
+			out = append(out, joinedRE.ReplaceAllStringFunc(rest, sortJoined))
+		}
+	}
+	return out
+}
+
+// rings returns the rings that the lines name, each once.
+func rings(lines []string) []string {
+	var out []string
+	for _, l := range lines {
+		if m := ringRE.FindStringSubmatch(l); m != nil && !slices.Contains(out, m[1]) {
+			out = append(out, m[1])
+		}
+	}
+	return out
+}
+
+// mix is which of three nodes run our corosync.
+type mix struct {
+	name string
+	ours []string
+}
+
+// mixes are the rings to test: of the original alone (which proves the test
+// itself), mixed, and of ours alone. MIX selects one.
+func mixes() []mix {
+	all := []mix{{"0of3", nil}, {"1of3", []string{"n2"}}, {"2of3", []string{"n1", "n3"}}, {"3of3", []string{"n1", "n2", "n3"}}}
+	if want := os.Getenv("MIX"); want != "" {
+		all = slices.DeleteFunc(all, func(m mix) bool { return m.name != want })
+	}
+	return all
+}
+
+// startMix builds a ring of three over udpu and waits for it.
+func startMix(t *testing.T, ctx context.Context, m mix, conf lab.Conf) *lab.Lab {
+	t.Helper()
+	labtest.Corosync(t)
+	specs := make([]lab.NodeSpec, 3)
+	for i := range specs {
+		specs[i].Name = fmt.Sprintf("n%d", i+1)
+		if slices.Contains(m.ours, specs[i].Name) {
+			specs[i].Corosync = lab.Ours
+		}
+	}
+	l := labtest.Up(t, lab.Options{Nodes: specs})
+	if err := l.WriteConf(conf); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.StartRing(ctx, l.Members()...); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range l.Members() {
+		if err := n.CheckOrigins(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}

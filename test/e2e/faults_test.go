@@ -1,0 +1,253 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/lab"
+	"github.com/pacesync/pacesync/internal/lab/labtest"
+	"github.com/pacesync/pacesync/internal/testwait"
+)
+
+// callbacks are what a watcher has to see of one change, by service.
+type callbacks struct{ cpg, quorum, votequorum []string }
+
+// Reasons of libcpg (cpg.h: cpg_reason_t).
+const (
+	reasonNodeDown = 3
+	reasonNodeUp   = 4
+	reasonProcDown = 5
+)
+
+// view is a membership that a watcher comes to, for the making of callbacks.
+type view struct {
+	self    int   // node of the watcher
+	members []int // ascending
+	left    []int
+	joined  []int
+	all     []int // every node that votequorum knows
+}
+
+func list(ids []int, reason int) string {
+	var out []string
+	for _, id := range ids {
+		s := fmt.Sprint(id)
+		if reason != 0 {
+			s += fmt.Sprintf("/%d", reason)
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, ",")
+}
+
+// votes lists nodes with their state as votequorum does: the others ascending,
+// the own node last; 1 member, 2 dead.
+func (v view) votes() string {
+	var out []string
+	for _, id := range append(slices.DeleteFunc(slices.Clone(v.all), func(id int) bool { return id == v.self }), v.self) {
+		state := 2
+		if slices.Contains(v.members, id) {
+			state = 1
+		}
+		out = append(out, fmt.Sprintf("%d/%d", id, state))
+	}
+	return strings.Join(out, ",")
+}
+
+// want makes the callbacks of the change: cpgLeft and cpgJoined are the reasons
+// for the group's change, 0 when there is none.
+func (v view) want(cpgLeft, cpgJoined int) callbacks {
+	quorate := 0
+	if len(v.members) > len(v.all)/2 {
+		quorate = 1
+	}
+	var c callbacks
+	m := list(v.members, 0)
+	if cpgLeft != 0 {
+		c.cpg = append(c.cpg, fmt.Sprintf("confchg M=%s L=%s J=", m, list(v.left, cpgLeft)))
+	}
+	if cpgJoined != 0 {
+		c.cpg = append(c.cpg, fmt.Sprintf("confchg M=%s L= J=%s", m, list(v.joined, cpgJoined)))
+	}
+	c.cpg = append(c.cpg, "totem ring=R M="+m)
+	c.quorum = []string{
+		fmt.Sprintf("nodelist ring=R M=%s L=%s J=%s", m, list(v.left, 0), list(v.joined, 0)),
+		fmt.Sprintf("quorum ring=R quorate=%d M=%s", quorate, m),
+	}
+	c.votequorum = []string{"nodelist ring=R M=" + m, fmt.Sprintf("quorum quorate=%d nodes=%s", quorate, v.votes())}
+	return c
+}
+
+// ring of three with a watcher on every node; owned by the test.
+type ring struct {
+	t   *testing.T
+	ctx context.Context
+	lab *lab.Lab
+	w   map[int]*watcher // by node id
+	at  map[int]int      // where the present step began in each watcher
+}
+
+func (r *ring) begin() {
+	r.at = map[int]int{}
+	for id, w := range r.w {
+		r.at[id] = w.mark()
+	}
+}
+
+// expect waits until the watcher of the node has seen as many callbacks as
+// wanted, then compares them, in order, service by service.
+func (r *ring) expect(step string, id int, want callbacks) {
+	r.t.Helper()
+	w := r.w[id]
+	var lines []string
+	deadline := time.Now().Add(15 * time.Second)
+	total := len(want.cpg) + len(want.quorum) + len(want.votequorum)
+	for lines = w.since(r.at[id]); len(lines) < total && time.Now().Before(deadline); lines = w.since(r.at[id]) {
+		testwait.For(r.t, 20*time.Second, "callbacks", func() bool { return w.mark() > r.at[id]+len(lines) || time.Now().After(deadline) })
+	}
+	for name, want := range map[string][]string{"cpg": want.cpg, "quorum": want.quorum, "votequorum": want.votequorum} {
+		if got := service(lines, name); !slices.Equal(got, want) {
+			r.t.Errorf("%s: node %d: callbacks of %s:\n  got  %s\n  want %s\n  all: %s", step, id, name,
+				strings.Join(got, "\n       "), strings.Join(want, "\n       "), strings.Join(lines, "\n       "))
+		}
+	}
+	// The client looks at libcpg first. So a line of another service before the first
+	// of libcpg means that it came before; later ones may have waited side by side.
+	if len(lines) > 0 && !strings.HasPrefix(lines[0], "cpg ") {
+		r.t.Errorf("%s: node %d: the first callback is %q, want one of libcpg", step, id, lines[0])
+	}
+	if got := rings(lines); len(got) > 1 {
+		r.t.Errorf("%s: node %d: several rings in one change: %v", step, id, got)
+	}
+	r.t.Logf("%s: node %d: %s", step, id, strings.Join(lines, " | "))
+}
+
+// sameRing checks that all watchers of a step have named the same ring.
+func (r *ring) sameRing(step string, ids []int) {
+	r.t.Helper()
+	seen := ""
+	for _, id := range ids {
+		got := strings.Join(rings(r.w[id].since(r.at[id])), " ")
+		if seen == "" {
+			seen = got
+		}
+		if got != seen {
+			r.t.Errorf("%s: node %d names ring %s, others %s", step, id, got, seen)
+		}
+	}
+}
+
+// restart starts corosync on the node again and puts a new watcher there.
+func (r *ring) restart(n *lab.Node) {
+	r.t.Helper()
+	all := []int{1, 2, 3}
+	r.begin()
+	if err := r.lab.StartRing(r.ctx, r.lab.Members()...); err != nil {
+		r.t.Fatal(err)
+	}
+	var others []int
+	for _, id := range all {
+		if id != n.ID() {
+			others = append(others, id)
+			r.expect(n.Name()+" returns", id, view{self: id, members: all, joined: []int{n.ID()}, all: all}.want(0, 0))
+		}
+	}
+	r.sameRing(n.Name()+" returns", others)
+	r.begin()
+	r.w[n.ID()] = startWatcher(r.t, r.ctx, n, "callbacks")
+	for _, id := range others {
+		want := fmt.Sprintf("cpg confchg M=1,2,3 L= J=%d/1", n.ID())
+		testwait.For(r.t, 10*time.Second, "node "+fmt.Sprint(id)+" to see the process join", func() bool { return slices.Contains(r.w[id].since(r.at[id]), want) })
+	}
+	if err := n.CheckOrigins(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// TestMixedFaults: each node in turn is killed, stopped and cut, and returns;
+// the callbacks of libcpg, libquorum and libvotequorum are those of the
+// original, in its order, whoever runs the node and its neighbours.
+func TestMixedFaults(t *testing.T) {
+	for _, m := range mixes() {
+		t.Run(m.name, func(t *testing.T) {
+			ctx := labtest.Context(t, 4*time.Minute)
+			clientProgram(t, "watch")
+			l := startMix(t, ctx, m, lab.Conf{Totem: []string{"token: 500"}})
+			r := &ring{t: t, ctx: ctx, lab: l, w: map[int]*watcher{}}
+			for i, n := range l.Members() {
+				r.w[n.ID()] = startWatcher(t, ctx, n, "callbacks")
+				testwait.For(t, 10*time.Second, "all watchers to see the group grow", func() bool {
+					for id := 1; id <= i+1; id++ {
+						if !slices.ContainsFunc(r.w[id].since(0), func(s string) bool {
+							return strings.HasPrefix(s, "cpg confchg M="+list([]int{1, 2, 3}[:i+1], 0)+" ")
+						}) {
+							return false
+						}
+					}
+					return true
+				})
+			}
+			for _, n := range l.Members() {
+				r.killAndStop(n)
+				r.cut(n)
+			}
+		})
+	}
+}
+
+func (r *ring) killAndStop(n *lab.Node) {
+	all := []int{1, 2, 3}
+	others := slices.DeleteFunc(slices.Clone(all), func(id int) bool { return id == n.ID() })
+	for _, how := range []struct {
+		step   string
+		end    func() error
+		reason int
+	}{
+		{n.Name() + " is killed", func() error { return n.Kill(r.ctx, lab.PartCorosync) }, reasonNodeDown},
+		{n.Name() + " is stopped", func() error { return n.Stop(r.ctx, lab.PartCorosync) }, reasonProcDown},
+	} {
+		r.begin()
+		if err := how.end(); err != nil {
+			r.t.Fatal(err)
+		}
+		for _, id := range others {
+			r.expect(how.step, id, view{self: id, members: others, left: []int{n.ID()}, all: all}.want(how.reason, 0))
+		}
+		r.sameRing(how.step, others)
+		gone := r.w[n.ID()]
+		testwait.For(r.t, 10*time.Second, "the client of "+n.Name()+" to learn that its corosync is gone", func() bool {
+			return slices.ContainsFunc(gone.since(r.at[n.ID()]), func(s string) bool { return strings.HasSuffix(s, " gone 2") })
+		})
+		delete(r.w, n.ID())
+		r.restart(n)
+	}
+}
+
+// cut isolates the node and heals the network again.
+func (r *ring) cut(n *lab.Node) {
+	all := []int{1, 2, 3}
+	others := slices.DeleteFunc(slices.Clone(all), func(id int) bool { return id == n.ID() })
+	r.begin()
+	if err := r.lab.Cut(n.Name(), lab.Any); err != nil {
+		r.t.Fatal(err)
+	}
+	step := n.Name() + " is cut"
+	for _, id := range others {
+		r.expect(step, id, view{self: id, members: others, left: []int{n.ID()}, all: all}.want(reasonNodeDown, 0))
+	}
+	r.expect(step, n.ID(), view{self: n.ID(), members: []int{n.ID()}, left: others, all: all}.want(reasonNodeDown, 0))
+	r.begin()
+	if err := r.lab.Heal(); err != nil {
+		r.t.Fatal(err)
+	}
+	step = n.Name() + " is back on the network"
+	for _, id := range others {
+		r.expect(step, id, view{self: id, members: all, joined: []int{n.ID()}, all: all}.want(0, reasonNodeUp))
+	}
+	r.expect(step, n.ID(), view{self: n.ID(), members: all, joined: others, all: all}.want(0, reasonNodeUp))
+	r.sameRing(step, all)
+}

@@ -1,0 +1,73 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/lab"
+	"github.com/pacesync/pacesync/internal/lab/labtest"
+)
+
+// messages is how many each node sends.
+func messages() int {
+	if os.Getenv("E2E_LONG") != "" {
+		return 10000
+	}
+	return 150
+}
+
+// TestMixedOrder: all nodes send at once, messages of 1 byte to 1 MiB; every
+// byte is right and the order is the same everywhere.
+func TestMixedOrder(t *testing.T) {
+	for _, m := range mixes() {
+		t.Run(m.name, func(t *testing.T) {
+			limit := 2*time.Minute + time.Duration(messages())*50*time.Millisecond
+			ctx := labtest.Context(t, limit)
+			load := clientProgram(t, "load")
+			l := startMix(t, ctx, m, lab.Conf{})
+			sendAndCompare(t, ctx, l.Members(), load, messages(), limit)
+		})
+	}
+}
+
+var loadRE = regexp.MustCompile(`sent=(\d+) delivered=(\d+) bad=(\d+) digest=([0-9a-f]+)`)
+
+// sendAndCompare runs clients/load on all nodes and compares what they deliver.
+func sendAndCompare(t *testing.T, ctx context.Context, nodes []*lab.Node, load string, count int, limit time.Duration) {
+	t.Helper()
+	results := make([]string, len(nodes))
+	var wg sync.WaitGroup
+	for i, n := range nodes {
+		wg.Go(func() {
+			res, err := n.Exec(ctx, load, "order", strconv.Itoa(len(nodes)), strconv.Itoa(count), fmt.Sprint(limit.Seconds()))
+			results[i] = res.Stdout
+			if err != nil {
+				t.Errorf("%s: %v\n%s%s", n.Name(), err, res.Stdout, res.Stderr)
+			}
+		})
+	}
+	wg.Wait()
+	want := ""
+	for i, n := range nodes {
+		f := loadRE.FindStringSubmatch(results[i])
+		if f == nil {
+			t.Fatalf("%s said %q", n.Name(), results[i])
+		}
+		t.Logf("%s: %s", n.Name(), results[i])
+		if f[1] != strconv.Itoa(count) || f[2] != strconv.Itoa(count*len(nodes)) || f[3] != "0" {
+			t.Errorf("%s: %s; want %d sent, %d delivered, none bad", n.Name(), results[i], count, count*len(nodes))
+		}
+		if want == "" {
+			want = f[4]
+		}
+		if f[4] != want {
+			t.Errorf("%s delivered in another order than %s: digest %s, want %s", n.Name(), nodes[0].Name(), f[4], want)
+		}
+	}
+}
