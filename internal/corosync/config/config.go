@@ -50,8 +50,8 @@ type Config struct {
 	Quorum   Quorum
 
 	System System
-	// Warnings are to be logged at level warning, in order.
-	Warnings []string
+	// Notes and Warnings are to be logged at levels debug and warning, in order.
+	Notes, Warnings []string
 
 	ipVersion ipVersion
 	clearHigh bool

@@ -25,10 +25,10 @@ const (
 func Derive(m *cmap.Map, env Env) (*Config, error) {
 	d := &deriver{m: m, env: env, c: &Config{}}
 	if text := d.read(); text != "" {
-		return nil, &Error{Text: text, Status: StatusConfig, Where: whereRead}
+		return nil, &Error{Text: text, Status: StatusConfig, Where: whereRead, Notes: d.notes}
 	}
 	if text := d.validate(); text != "" {
-		return nil, &Error{Text: text, Status: StatusConfig, Where: whereValidate}
+		return nil, &Error{Text: text, Status: StatusConfig, Where: whereValidate, Notes: d.notes, Warnings: d.warnings()}
 	}
 	d.finish()
 	return d.c, nil
@@ -46,6 +46,12 @@ type deriver struct {
 	searched bool
 
 	membersIgnored, membersDeprecated, nodeidSet, bindnetSet bool
+
+	notes []string // debug lines
+}
+
+func (d *deriver) note(format string, args ...any) {
+	d.notes = append(d.notes, fmt.Sprintf(format, args...))
 }
 
 const noPos = -1
@@ -133,10 +139,27 @@ func (d *deriver) resolve(name string, v ipVersion) (netip.Addr, bool) {
 			first6 = a
 		}
 	}
+	addr := first4
 	if first6.IsValid() && !(v.v4First && first4.IsValid()) {
-		return first6, true
+		addr = first6
 	}
-	return first4, first4.IsValid()
+	d.noteResolved(name, v, addr)
+	return addr, addr.IsValid()
+}
+
+func (d *deriver) noteResolved(name string, v ipVersion, addr netip.Addr) {
+	switch {
+	case addr.Is4():
+		d.note("totemip_parse: IPv4 address of %s resolved as %s", name, addr)
+	case addr.Is6():
+		d.note("totemip_parse: IPv6 address of %s resolved as %s", name, addr)
+	case v.v4 && v.v6:
+		d.note("totemip_parse: IP address of %s not resolvable", name)
+	case v.v4:
+		d.note("totemip_parse: IPv4 address of %s not resolvable", name)
+	default:
+		d.note("totemip_parse: IPv6 address of %s not resolvable", name)
+	}
 }
 
 // bindToNodelist makes bindnetaddr keys from the local node's addresses
@@ -397,7 +420,7 @@ func (d *deriver) finish() {
 	c.ClusterName, _ = m.Str("totem.cluster_name")
 	c.ConfigVersion, _ = m.U64("totem.config_version")
 	c.Totem, c.Quorum, c.System = d.num.totem(), quorum(m), system(m)
-	c.Warnings = d.warnings()
+	c.Notes, c.Warnings = d.notes, d.warnings()
 	c.collectNodes(m)
 }
 

@@ -49,6 +49,9 @@ type Error struct {
 	// names in its last log line.
 	Status int
 	Where  string
+	// Notes and Warnings were found before it; they are to be logged first, at
+	// levels debug and warning.
+	Notes, Warnings []string
 }
 
 func (e *Error) Error() string { return e.Text }

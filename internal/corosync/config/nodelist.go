@@ -13,8 +13,10 @@ import (
 
 // findLocal finds the local node in the nodelist (totemconfig.c:
 // find_local_node): by host name, by host name with its domain stripped part by
-// part, by the nodelist's names stripped, by names and addresses of the network
-// interfaces, and last by resolving the nodelist's names. found false: pos is
+// part, by the nodelist's names stripped, by addresses and names of the network
+// interfaces, and last by resolving the nodelist's names. Unlike the original it
+// looks at all addresses before it asks for any name, so that a dead name server
+// does not hold up a start that needs none. found false: pos is
 // the last node looked at, which the original goes on with until its checks
 // end the start.
 func (d *deriver) findLocal() (pos int, found bool) {
@@ -44,6 +46,14 @@ func (d *deriver) searchLocal() (int, bool) {
 	}
 	local := d.env.LocalAddrs()
 	for _, a := range local {
+		if pos, ok := d.byName(a.String(), false); ok {
+			return pos, true
+		}
+	}
+	if pos, ok := d.byAddress(local, numeric); ok {
+		return pos, true
+	}
+	for _, a := range local {
 		name := d.env.NameOf(a)
 		if name == "" {
 			name = a.String()
@@ -54,12 +64,12 @@ func (d *deriver) searchLocal() (int, bool) {
 				return pos, true
 			}
 		}
-		if pos, ok := d.byName(a.String(), false); ok && a.Is4() {
-			return pos, true
-		}
 	}
-	return d.byAddress(local)
+	return d.byAddress(local, func(name string) bool { return !numeric(name) })
 }
+
+// numeric reports whether a name can be an address only, in any of its forms.
+func numeric(name string) bool { return strings.Trim(name, "0123456789abcdefABCDEFxX.:") == "" }
 
 // byName looks for a node whose name or ring0_addr is the given one.
 func (d *deriver) byName(want string, stripDomain bool) (int, bool) {
@@ -79,8 +89,9 @@ func (d *deriver) byName(want string, stripDomain bool) (int, bool) {
 	return noPos, false
 }
 
-// byAddress resolves the nodelist's names and looks for a local address.
-func (d *deriver) byAddress(local []netip.Addr) (pos int, found bool) {
+// byAddress resolves those of the nodelist's names that which wants and looks for
+// a local address.
+func (d *deriver) byAddress(local []netip.Addr, which func(name string) bool) (pos int, found bool) {
 	pos = noPos
 	for key, v := range d.m.All("nodelist.node.") {
 		p, leaf, ok := nodeKey(key)
@@ -89,7 +100,7 @@ func (d *deriver) byAddress(local []netip.Addr) (pos int, found bool) {
 		}
 		pos = p
 		name, isStr := v.AsString()
-		if !isStr || leaf != "name" && leaf != "ring0_addr" {
+		if !isStr || leaf != "name" && leaf != "ring0_addr" || !which(name) {
 			continue
 		}
 		for _, a := range d.env.Resolve(name, true, true) {
@@ -200,6 +211,7 @@ func (d *deriver) nodeID(pos int, addr string) (id uint32, text string) {
 			if id, ok = d.generateID(ring0); !ok {
 				return 0, fmt.Sprintf("An IPV6 network requires that a node ID be specified for address '%s'.", addr)
 			}
+			d.note("Generated nodeid = %d for %s", id, ring0)
 			_ = d.m.Set(key, cmap.U32(id))
 		}
 	}
@@ -217,8 +229,12 @@ func (d *deriver) nodeID(pos int, addr string) (id uint32, text string) {
 func (d *deriver) localAddresses(pos int) {
 	for i := range d.c.Links {
 		l := &d.c.Links[i]
+		if !l.Configured {
+			continue
+		}
+		d.note("Configuring link %d params", i)
 		name, ok := d.m.Str(fmt.Sprintf("nodelist.node.%d.ring%d_addr", pos, i))
-		if !l.Configured || !ok {
+		if !ok {
 			continue
 		}
 		addr, ok := d.resolve(name, d.c.ipVersion)

@@ -14,6 +14,7 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/config/osenv"
 	"github.com/pacesync/pacesync/internal/corosync/logsys"
 	"github.com/pacesync/pacesync/internal/getopt"
+	"github.com/pacesync/pacesync/internal/libc"
 )
 
 // detachedEnv marks the background process that a start without -f leaves.
@@ -93,6 +94,7 @@ func (d *Daemon) farewell(stderr io.Writer, err error) int {
 		if refused.Status == exitLogConfig {
 			fmt.Fprintln(stderr, refused.Text)
 		}
+		d.tell(refused.Notes, refused.Warnings)
 		d.log.main.Error("%s", refused.Text)
 		d.log.main.Error("Corosync Cluster Engine exiting with status %d at %s.", refused.Status, refused.Where)
 		return refused.Status
@@ -133,21 +135,26 @@ func (d *Daemon) configure() error {
 		dir = config.DefaultStateDir
 	}
 	if err := os.Chdir(dir); err != nil {
-		var pe *os.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return &exitError{exitNoStateDir, fmt.Errorf("Cannot chdir to state directory %s. %v", dir, err)}
+		text := fmt.Sprintf("Cannot chdir to state directory %s. %s", dir, libc.Strerror(err))
+		return &config.Error{Text: text, Status: exitNoStateDir, Where: "main.c:1411"}
 	}
 	d.cfg, err = config.Derive(m, env)
 	if err != nil {
 		return err
 	}
-	for _, w := range d.cfg.Warnings {
-		d.log.main.Warning("%s", w)
-	}
+	d.tell(d.cfg.Notes, d.cfg.Warnings)
 	d.self = d.cfg.NodeID
 	return nil
+}
+
+// tell logs what reading the configuration brought up.
+func (d *Daemon) tell(notes, warnings []string) {
+	for _, s := range notes {
+		d.log.totem.Debug("%s", s)
+	}
+	for _, s := range warnings {
+		d.log.main.Warning("%s", s)
+	}
 }
 
 // detach starts this program again in a session of its own, in the foreground

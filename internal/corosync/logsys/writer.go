@@ -11,6 +11,7 @@ import (
 
 	"github.com/pacesync/pacesync/internal/corosync/config"
 	"github.com/pacesync/pacesync/internal/corosync/service"
+	"github.com/pacesync/pacesync/internal/libc"
 )
 
 // maxLine is the longest line, as in the original (qblog.h: QB_LOG_MAX_LEN).
@@ -225,21 +226,12 @@ func contains(list []string, s string) bool {
 }
 
 func openError(path string, err error) error {
-	text, number := errnoText(err)
+	var errno syscall.Errno
+	errors.As(err, &errno)
 	return &config.Error{
-		Text:   fmt.Sprintf("parse error in config: Can't open logfile '%s' for reason: %s (%d).", path, text, number),
+		Text:   fmt.Sprintf("parse error in config: Can't open logfile '%s' for reason: %s (%d).", path, libc.Strerror(err), int(errno)),
 		Status: config.StatusLogging,
 	}
-}
-
-// errnoText is the system's text and number of an error.
-func errnoText(err error) (string, int) {
-	var errno syscall.Errno
-	if !errors.As(err, &errno) {
-		return err.Error(), 0
-	}
-	s := errno.Error()
-	return strings.ToUpper(s[:1]) + s[1:], int(errno)
 }
 
 // reopen opens every file anew; the old one stays where that fails.

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/pacesync/pacesync/internal/corosync/config"
+	"github.com/pacesync/pacesync/internal/libc"
 )
 
 // Env is the machine. Safe for concurrent use.
@@ -47,14 +48,12 @@ func (Env) ReadFile(path string, limit int) ([]byte, error) {
 	return data, sysError(err)
 }
 
-// sysError is the system's own text of an error, as strerror gives it.
+// sysError is an error with the system's own text.
 func sysError(err error) error {
-	var errno syscall.Errno
-	if !errors.As(err, &errno) {
-		return err
+	if err == nil {
+		return nil
 	}
-	s := errno.Error()
-	return errors.New(strings.ToUpper(s[:1]) + s[1:])
+	return errors.New(libc.Strerror(err))
 }
 
 func (Env) ListFiles(dir string) []string {
