@@ -58,10 +58,12 @@ func (a *assemblies) get(from wire.NodeID) *assembly {
 
 // begin starts a message of a sender that has none under way.
 func (a *assemblies) begin(from wire.NodeID) *assembly {
-	as := &assembly{}
+	var as *assembly
 	if n := len(a.spare); n > 0 {
 		as = a.spare[n-1]
 		a.spare = a.spare[:n-1]
+	} else {
+		as = &assembly{}
 	}
 	as.from, as.last, as.buf = from, 0, as.buf[:0]
 	list := a.list()

@@ -109,11 +109,10 @@ func (r *Ring) checkQueues() error {
 			}
 		}
 	}
-	for _, q := range [...]*sortQueue{r.order.regular, r.order.recovery} {
-		for i := range q.slots {
-			if s := &q.slots[i]; s.pkt != nil && (s.pkt.refs < 1 || !q.inRange(s.seq) || int(s.seq%sortQueueSize) != i) {
-				return fmt.Errorf("slot %d holds %x, queue starts at %x, %d references", i, s.seq, q.head, s.pkt.refs)
-			}
+	q := r.ringQueue()
+	for seq := q.head; seq.BeforeEq(r.order.high); seq++ {
+		if p := q.get(seq); p != nil && p.refs < 1 {
+			return fmt.Errorf("message %x was given back", seq)
 		}
 	}
 	return nil
