@@ -224,9 +224,9 @@ func (c *Conn) serve() {
 		c.eatBytes(max(c.owed, 1))
 		return
 	}
-	served := 0
+	served, bytes := 0, 0
 	for range min(n, c.srv.rate.batch()) {
-		if c.dead || !c.reading() {
+		if c.dead || bytes >= batchBytes || !c.reading() {
 			break
 		}
 		n, err := c.wire.request(c.srv.buf)
@@ -239,6 +239,7 @@ func (c *Conn) serve() {
 			return
 		}
 		served++
+		bytes += n
 		if !c.message(c.srv.buf[:n]) {
 			break
 		}

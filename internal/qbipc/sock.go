@@ -8,14 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// socketDir is where file-system sockets are, fixed when libqb is built:
+// Debian's is built with /tmp, others with /run or /var/run. A package for such
+// a distribution sets it with the linker's -X.
+var socketDir = "/tmp"
+
 const (
-	socketDir        = "/run"
 	forceSocketsFile = "/etc/libqb/force-filesystem-sockets"
 	sunPathLen       = 108
 )
 
-// filesystemSockets tells whether the machine's sockets are files in /run
-// (libqb ipc_socket.c: use_filesystem_sockets).
+// filesystemSockets tells whether the machine's sockets are files (libqb ipc_socket.c: use_filesystem_sockets).
 func filesystemSockets() bool {
 	_, err := os.Stat(forceSocketsFile)
 	return err == nil

@@ -122,3 +122,52 @@ func describe(t *testing.T, b []byte) string {
 	}
 	return text + fmt.Sprintf(" %x", b[8204:])
 }
+
+// TestFileSystemSockets: with /etc/libqb/force-filesystem-sockets both sides
+// meet at a file, as libqb does.
+func TestFileSystemSockets(t *testing.T) {
+	for _, typ := range []string{"shm", "socket"} {
+		t.Run(typ, func(t *testing.T) {
+			if sandbox(t, "64m") {
+				return
+			}
+			// Debian's libqb has them in /tmp.
+			if err := syscall.Mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.MkdirAll("/etc/libqb", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile("/etc/libqb/force-filesystem-sockets", nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if typ == "socket" {
+				t.Setenv("LARGEST_ECHO", "100000")
+			}
+			client := build(t, "echo_client")
+			s := startEcho(t, qbipc.Options{Name: "yours", Sockets: typ == "socket"})
+			startOriginalEcho(t, "theirs", typ)
+			for _, name := range []string{"yours", "theirs"} {
+				st, err := os.Stat("/tmp/" + name)
+				if err != nil || st.Mode() != fs.ModeSocket|0o777 {
+					t.Errorf("%s: %v %v", name, st, err)
+				}
+			}
+			if out := runClient(t, client, "yours", "check", "100", "100"); out != "ok" {
+				t.Error(out)
+			}
+			c := dial(t, "theirs")
+			req := make([]byte, 100)
+			qbipc.PutRequestHeader(req, idEcho, len(req))
+			if _, err := c.Request(req, 10*time.Second); err != nil {
+				t.Error(err)
+			}
+			c.Close()
+			waitEmpty(t, s)
+			s.do(s.srv.Close)
+			if fileExists("/tmp/yours") {
+				t.Error("the socket's file is left")
+			}
+		})
+	}
+}
