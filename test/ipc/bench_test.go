@@ -14,6 +14,7 @@ import (
 
 	"github.com/pacesync/pacesync/internal/corosync/loop"
 	"github.com/pacesync/pacesync/internal/qbipc"
+	"github.com/pacesync/pacesync/internal/testwait"
 	"golang.org/x/sys/unix"
 )
 
@@ -143,14 +144,13 @@ func benchOurs(b *testing.B, name, mode string, size int) {
 	case "async":
 		qbipc.PutRequestHeader(req, idSilent, len(req))
 		for range b.N {
-			err := c.Send(req)
-			for errors.Is(err, unix.EAGAIN) {
-				time.Sleep(50 * time.Microsecond)
-				err = c.Send(req)
-			}
-			if err != nil {
-				b.Fatal(err)
-			}
+			testwait.For(b, time.Minute, "room in the ring", func() bool {
+				err := c.Send(req)
+				if err != nil && !errors.Is(err, unix.EAGAIN) {
+					b.Fatal(err)
+				}
+				return err == nil
+			})
 		}
 		qbipc.PutRequestHeader(req, idEcho, qbipc.RequestHeaderSize)
 		ask(req[:qbipc.RequestHeaderSize])

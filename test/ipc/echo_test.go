@@ -52,6 +52,9 @@ type echoServer struct {
 	hdr    [qbipc.ResponseHeaderSize + 8]byte
 	body   []byte
 	burst  burst
+	// maxBurst bounds a burst where the request for it may be garbage: a hostile
+	// client can make its ring look empty for ever. 0: no bound.
+	maxBurst uint64
 
 	mu  sync.Mutex
 	log []string
@@ -70,7 +73,7 @@ func startEcho(t testing.TB, o qbipc.Options) *echoServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &echoServer{loop: l, done: make(chan error, 1)}
+	s := &echoServer{loop: l, done: make(chan error, 1), maxBurst: 10_000}
 	o.Handler = s
 	o.Log = func(level qbipc.Level, text string) {
 		s.mu.Lock()
@@ -134,7 +137,7 @@ func (s *echoServer) Message(c *qbipc.Conn, msg []byte) bool {
 		qbipc.PutResponseHeader(hdr, id, len(hdr)+len(msg)-qbipc.RequestHeaderSize, 1)
 		c.Reply(hdr, msg[qbipc.RequestHeaderSize:])
 	case idFlood:
-		for range binary.LittleEndian.Uint32(msg[16:]) {
+		for range min(binary.LittleEndian.Uint32(msg[16:]), 10_000) {
 			qbipc.PutResponseHeader(hdr, id, len(hdr)+5000, 1)
 			c.Event(hdr, make([]byte, 5000))
 		}
@@ -145,6 +148,9 @@ func (s *echoServer) Message(c *qbipc.Conn, msg []byte) bool {
 			return true
 		}
 		s.burst = burst{c: c, end: uint64(binary.LittleEndian.Uint32(msg[16:]))}
+		if s.maxBurst > 0 {
+			s.burst.end = min(s.burst.end, s.maxBurst)
+		}
 		s.body = make([]byte, min(binary.LittleEndian.Uint32(msg[20:]), 1<<20))
 		s.sendEvents()
 	}
