@@ -29,14 +29,48 @@ func (r reconfigurer) Commit(next *config.Config) {
 	d.cfg = next
 	d.link.SetPeers(udpuConfig(next).Peers)
 	d.node.Reconfigure(ringConfig(next))
+	d.applyLogging()
+}
+
+// applyLogging makes the logging keys effective; bad ones leave all as it is.
+func (d *Daemon) applyLogging() {
 	logging, err := config.ReadLogging(d.cmap)
 	if err != nil {
 		d.log.main.Error("%v", err)
 		return
 	}
+	for _, w := range logging.Warnings {
+		d.log.main.Warning("%s", w)
+	}
 	d.logs.ApplyLater(logging, func(err error) {
 		if err != nil {
 			d.log.main.Error("%v", err)
+		}
+	})
+}
+
+// followKeys makes writes into cmap effective: timers of totem (totemconfig.c:
+// totem_change_notify) and everything below logging (logconfig.c:
+// main_logging_notify). A reload sets the same keys one by one and is told to
+// the daemon as a whole by Commit.
+func (d *Daemon) followKeys() {
+	const any = cmap.Added | cmap.Modified | cmap.Deleted | cmap.Prefix
+	reloading := func() bool { on, _ := d.cmap.U8("config.reload_in_progress"); return on != 0 }
+	d.cmap.Track("totem.", any, func(c cmap.Change) {
+		if reloading() || !config.Volatile(c.Key) {
+			return
+		}
+		next, err := config.Update(d.cmap, d.cfg)
+		if err != nil {
+			d.log.totem.Error("%v", err)
+			return
+		}
+		d.cfg = next
+		d.node.Reconfigure(ringConfig(next))
+	})
+	d.cmap.Track("logging.", any, func(cmap.Change) {
+		if !reloading() {
+			d.applyLogging()
 		}
 	})
 }

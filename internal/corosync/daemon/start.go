@@ -41,6 +41,7 @@ func (d *Daemon) serve() error {
 	if err := d.loadServices(); err != nil {
 		return err
 	}
+	d.followKeys()
 	if err := d.node.Start(); err != nil {
 		return &exitError{exitFatal, err}
 	}
