@@ -46,7 +46,7 @@ func loggingOptions() []Option {
 	opt("timestamp", "hires", "hires: with milliseconds; on: seconds; off: none.")
 	opt("fileline", "off", "on: lines name the file and line of the source. Accepted; lines here name the subsystem only.")
 	opt("function_name", "off", "on: lines name the function. Accepted; lines here name the subsystem only.")
-	opt("blackbox", "on", "on: the last messages of every level are kept for corosync-blackbox.")
+	opt("blackbox", "on", "on or off. Accepted; this version keeps no blackbox.")
 	opt("to_file", "no", "Old name of to_logfile; a warning is logged.")
 	opt("syslog_level", "info", "Old name of syslog_priority; a warning is logged.")
 	for _, name := range []string{"subsys", "debug", "to_stderr", "to_syslog", "to_logfile", "logfile", "logfile_priority", "syslog_facility", "syslog_priority"} {
