@@ -87,6 +87,8 @@ type extreme struct {
 // returns upstream's text for a configuration that cannot work.
 func New(self uint32, c *Config) (*Vote, error) {
 	v := &Vote{canOperate: true}
+	// A device may register without being configured.
+	v.deviceTimeout, v.deviceSyncTimeout = DefaultDeviceTimeout, DefaultDeviceSyncTimeout
 	v.us = v.addNode(self)
 	v.us.state, v.us.votes, v.us.flags = wire.StateMember, 1, wire.FlagFirst
 	v.key("this_node_id", KeyU32, self)
