@@ -38,8 +38,8 @@ type testNode struct {
 	syncing map[wire.NodeID]bool // whose barrier is missing
 	noSync  bool                 // TransAck at the regular view
 	onData  func(up Upcall)
+	told    func(text string) // is told of what goes into up
 	paused  bool
-	barrier [12]byte
 }
 
 type flight struct {
@@ -48,6 +48,7 @@ type flight struct {
 	from  wire.NodeID
 	to    wire.NodeID
 	data  []byte
+	old   bool // waits in the socket of a paused node
 }
 
 type flights []flight
@@ -105,6 +106,10 @@ func (n *testNode) drain() {
 		if o.Persist {
 			n.disk = o.RingSeq
 		}
+		if o.DropQueued {
+			n.c.queue = slices.DeleteFunc(n.c.queue, func(f flight) bool { return f.to == n.id && f.old })
+			heap.Init(&n.c.queue)
+		}
 		for _, d := range o.Send {
 			n.c.send(n.id, d)
 		}
@@ -122,14 +127,21 @@ func (n *testNode) drain() {
 	}
 }
 
+func (n *testNode) tell(text string) {
+	n.up = append(n.up, text)
+	if n.told != nil {
+		n.told(text)
+	}
+}
+
 // upcall plays the sync layer with one barrier message per node.
 func (n *testNode) upcall(up Upcall) {
 	if v := up.View; v != nil {
 		if v.Kind == srp.ViewTransitional {
-			n.up = append(n.up, fmt.Sprintf("trans %s %v left %v", v.Ring, v.Members, v.Left))
+			n.tell(fmt.Sprintf("trans %s %s left %s", v.Ring, wire.List(v.Members), wire.List(v.Left)))
 			return
 		}
-		n.up = append(n.up, fmt.Sprintf("view %s %v joined %v", v.Ring, v.Members, v.Joined))
+		n.tell(fmt.Sprintf("view %s %s joined %s", v.Ring, wire.List(v.Members), wire.List(v.Joined)))
 		n.view = v
 		n.syncing = map[wire.NodeID]bool{}
 		for _, id := range v.Members {
@@ -148,7 +160,7 @@ func (n *testNode) upcall(up Upcall) {
 		if string(up.Data) == "barrier "+n.view.Ring.String() {
 			delete(n.syncing, up.From)
 			if len(n.syncing) == 0 {
-				n.up = append(n.up, "synced")
+				n.tell("synced")
 				n.eng.TransAck(n.c.now)
 			}
 		}
@@ -158,7 +170,7 @@ func (n *testNode) upcall(up Upcall) {
 		n.onData(up)
 		return
 	}
-	n.up = append(n.up, fmt.Sprintf("%d: %s", up.From, up.Data[:min(len(up.Data), 40)]))
+	n.tell(fmt.Sprintf("%d: %s", up.From, up.Data[:min(len(up.Data), 40)]))
 }
 
 func (n *testNode) submit(data []byte) error {
@@ -174,7 +186,7 @@ func (c *cluster) send(from wire.NodeID, d srp.Datagram) {
 				continue
 			}
 			c.count++
-			heap.Push(&c.queue, flight{c.now.Add(c.delay), c.count, from, n.id, bytes.Clone(d.Data)})
+			heap.Push(&c.queue, flight{at: c.now.Add(c.delay), order: c.count, from: from, to: n.id, data: bytes.Clone(d.Data)})
 		}
 	}
 }
@@ -203,7 +215,7 @@ func (c *cluster) turn(until time.Time) bool {
 		switch {
 		case n.eng == nil:
 		case n.paused:
-			f.at = c.now.Add(time.Millisecond)
+			f.at, f.old = c.now.Add(time.Millisecond), true
 			heap.Push(&c.queue, f)
 		default:
 			n.step(srp.Event{Kind: srp.EvPacket, Data: f.data})

@@ -241,8 +241,14 @@ func (r *Ring) armWarning() {
 	}
 }
 
+// tokenLate tells how long no token was received. Before the first one that is
+// how long was waited; upstream counts from the start of the machine.
 func (r *Ring) tokenLate() {
-	r.trace(Trace{Kind: TraceTokenLate, Dur: r.now.Sub(r.stats.lastToken)})
+	late := r.cfg.Token * time.Duration(r.cfg.TokenWarning) / 100
+	if !r.stats.lastToken.IsZero() {
+		late = r.now.Sub(r.stats.lastToken)
+	}
+	r.trace(Trace{Kind: TraceTokenLate, Dur: late})
 	r.armWarning()
 }
 
