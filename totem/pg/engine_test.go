@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,4 +107,29 @@ func TestQueueFillsAndEmpties(t *testing.T) {
 	}
 	n.drain()
 	c.until(time.Minute, "empty", func() bool { return n.eng.QueueLevel() == LevelLow })
+}
+
+// TestNumbersThatAreTaken: a broken peer has used the numbers that we would use
+// next. Nothing panics, and what it sent is delivered everywhere.
+func TestNumbersThatAreTaken(t *testing.T) {
+	c := startAll(t, srp.Config{}, 1, 2, 3)
+	c.check = true
+	ring, _ := c.node(1).eng.Ring()
+	payload := append(wire.AppendPack(nil, 0, 0, []uint16{9}), 1, 0, 1, 0, 'a', 'f', 'a', 'k', 'e')
+	for seq := wire.Seq(4); seq < 8; seq++ {
+		m := wire.Mcast{Header: wire.Header{Node: 3, Encapsulated: wire.Plain}, From: 3, Ring: ring, Seq: seq, Payload: payload}
+		c.node(2).step(srp.Event{Kind: srp.EvPacket, Data: m.Append(nil)})
+	}
+	if err := c.node(2).submit([]byte("real")); err != nil {
+		t.Fatal(err)
+	}
+	c.run(20 * time.Second)
+	if !c.formed(1, 2, 3) {
+		t.Fatal("no ring afterwards")
+	}
+	for _, n := range c.nodes {
+		if !slices.Contains(n.up, "2: real") {
+			t.Errorf("node %d delivered %v", n.id, n.up)
+		}
+	}
 }

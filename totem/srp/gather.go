@@ -67,8 +67,8 @@ func (gather) onCommitToken(r *Ring, t *wire.CommitToken) {
 	switch {
 	case !r.wanted().same(t.Addr):
 		r.drop(t.Node, "commit token of a ring with other members than agreed")
-	case t.Ring.Seq <= r.member.ring.Seq:
-		r.drop(t.Node, "commit token of an older ring")
+	case t.Ring.Seq <= r.member.ring.Seq || t.Ring.Seq > maxRingSeq:
+		r.drop(t.Node, "commit token of an older ring, or with a number that cannot be")
 	case t.Index >= len(t.Addr) || t.Addr[t.Index] != r.self:
 		r.drop(t.Node, "commit token is not ours to fill in")
 	default:

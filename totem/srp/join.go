@@ -10,6 +10,10 @@ func (r *Ring) join(j *wire.Join) {
 		r.ignore("our own copy: handled when it was sent")
 		return
 	}
+	if j.RingSeq > maxRingSeq {
+		r.drop(j.From, "join message with a ring number that cannot be")
+		return
+	}
 	if r.paused() {
 		r.trace(Trace{Kind: TraceJoinFlushed, Node: j.From, Leave: j.IsLeave()})
 		return
@@ -17,6 +21,10 @@ func (r *Ring) join(j *wire.Join) {
 	r.member.highSeq = max(r.member.highSeq, j.RingSeq)
 	r.st.onJoin(r, j)
 }
+
+// maxRingSeq bounds the ring numbers believed: a number grows by a few in each
+// membership round, and must never wrap.
+const maxRingSeq = 1 << 60
 
 // learned is what a join message had to tell.
 type learned uint8

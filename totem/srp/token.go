@@ -100,13 +100,13 @@ func (r *Ring) decideHold() bool {
 // itself at once.
 func (r *Ring) sendNew(t *wire.Token, allowed int) int {
 	sent := 0
-	queue := r.sendQueue()
 	if r.st.id() == Recovery {
-		for ; sent < allowed && r.retrans.len > 0; sent++ {
+		for ; sent < allowed && r.retrans.len > 0 && r.nextNumber(t, r.order.recovery); sent++ {
 			r.multicast(t, r.order.recovery, r.retrans.pop())
 		}
 	} else {
-		for ; sent < allowed && queue.len > 0; sent++ {
+		queue := r.sendQueue()
+		for ; sent < allowed && queue.len > 0 && r.nextNumber(t, r.order.regular); sent++ {
 			out := queue.pop()
 			r.multicast(t, r.order.regular, out.pkt)
 			queue.noteSent(out, &r.pool)
@@ -116,12 +116,27 @@ func (r *Ring) sendNew(t *wire.Token, allowed int) int {
 	return sent
 }
 
-func (r *Ring) multicast(t *wire.Token, q *sortQueue, pkt *Packet) {
+// nextNumber moves the token to the next number that nobody has used. Only the
+// holder of the token uses numbers, so it is the next one, unless a peer is
+// broken; then its message stays what it is, and the others ask us for it.
+func (r *Ring) nextNumber(t *wire.Token, q *sortQueue) bool {
+	for q.get(t.Seq+1) != nil {
+		t.Seq++
+	}
+	if !q.inRange(t.Seq + 1) {
+		return false
+	}
 	t.Seq++
+	return true
+}
+
+func (r *Ring) multicast(t *wire.Token, q *sortQueue, pkt *Packet) {
 	wire.StampMcast(pkt.B, r.member.ring, t.Seq, r.thisSeq)
 	r.thisSeq++
 	q.add(t.Seq, pkt)
-	r.order.high = t.Seq
+	if r.order.high.Before(t.Seq) {
+		r.order.high = t.Seq
+	}
 	r.send(0, pkt.B)
 }
 
