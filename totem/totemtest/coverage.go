@@ -187,6 +187,24 @@ func (c *Coverage) Missing() (out []string) {
 	return out
 }
 
+// Reached lists the cells that were reached against their explanation.
+func (c *Coverage) Reached() (out []string) {
+	for i := range c.cells {
+		for s := Operational; s < states; s++ {
+			if c.cells[i][s] > 0 && emptyWhy(i, s) != "" {
+				out = append(out, fmt.Sprintf("%s in %v", inputName(i), s))
+			}
+		}
+	}
+	return out
+}
+
+// Reasons that several cells share.
+const (
+	beyond    = "a member of the ring being formed says this in RECOVERY or later, which none reaches before the commit token has visited all a second time"
+	gathering = "only GATHER arms it, entering COMMIT disarms it"
+)
+
 // unreachable explains the cells that no run can reach.
 type unreachable struct {
 	input  string
@@ -197,6 +215,19 @@ type unreachable struct {
 func unreachables() []unreachable {
 	return []unreachable{
 		{"start", []State{Operational, Gather, Commit, Recovery}, "it is the first event of a life"},
+		{"token, own ring", []State{Commit}, beyond},
+		{"mcast, own ring", []State{Commit}, beyond},
+		{"mcast, recovered", []State{Commit}, beyond},
+		{"merge detect, own", []State{Commit}, beyond},
+		{"hold cancel, own", []State{Commit}, beyond},
+		{"mcast, own ring", []State{Recovery}, "all members become operational in one rotation of the token, and who was first sends at its next visit"},
+		{"timer retransmit", []State{Gather}, "there is no token to repeat: entering GATHER disarms it"},
+		{"timer hold", []State{Gather, Commit}, "there is no token to hold: entering GATHER disarms it"},
+		{"timer merge", []State{Gather, Commit}, "only a token arms it, entering GATHER disarms it"},
+		{"timer heartbeat", []State{Gather, Commit}, "only a token arms it, entering GATHER disarms it"},
+		{"timer join", []State{Operational, Commit, Recovery}, gathering},
+		{"timer delayed join", []State{Operational, Commit, Recovery}, gathering},
+		{"timer consensus", []State{Operational, Commit, Recovery}, gathering},
 		{"garbage", []State{Operational, Gather, Commit, Recovery}, "the network does not damage packets: the link layer's checksum or authentication drops those; the decoders are fuzzed"},
 	}
 }

@@ -99,7 +99,7 @@ func drawConfig(r *rand.Rand, p *Plan) {
 }
 
 func drawNetwork(r *rand.Rand, p *Plan) {
-	p.Latency = sim.Pick(r, 300*time.Microsecond, 1*ms, 1*ms, 2*ms, 4*ms)
+	p.Latency = sim.Pick(r, 500*time.Microsecond, 1*ms, 2*ms, 3*ms, 5*ms)
 	p.Latency = min(p.Latency, p.Config.Token/time.Duration(25*len(p.IDs)))
 	p.Jitter = time.Duration(float64(p.Latency) * sim.Pick(r, 0, 0.2, 1, 3))
 	p.InOrder = r.IntN(2) == 0
@@ -208,7 +208,7 @@ func drawFault(r *rand.Rand, p *Plan, kind FaultKind) Fault {
 // the states between two rings are short, chance alone seldom hits them.
 func drawWhen(r *rand.Rand, f *Fault) {
 	switch f.Kind {
-	case Pause, Crash, Leave, LinkDown, ForceGather, CutOneWay, CutPair, LossFrom, Flood:
+	case Pause, Crash, Leave, LinkDown, ForceGather, CutOneWay, CutPair, LossFrom, Flood, Loss, Delay, Duplicate, Reorder, Split, Reconfigure:
 	default:
 		return
 	}

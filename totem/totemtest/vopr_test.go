@@ -44,8 +44,21 @@ func TestSeeds(t *testing.T) {
 			count = 50
 		}
 	}
-	runSeeds(t, *flagBase, count)
+	sum := runSeeds(t, *flagBase, count)
+	if count < coverSeeds || len(sum.failures) > 0 {
+		return
+	}
+	t.Logf("how often each input met each state (–: cannot be, see unreachables):\n%s", sum.cover.Table())
+	for _, cell := range sum.cover.Missing() {
+		t.Errorf("in %d seeds never: %s; explain it in unreachables or make the seeds reach it", count, cell)
+	}
+	for _, cell := range sum.cover.Reached() {
+		t.Errorf("%s was reached, though unreachables says it cannot be", cell)
+	}
 }
+
+// coverSeeds is from how many seeds on every cell must be reached.
+const coverSeeds = 400
 
 func replay(t *testing.T, seed uint64) {
 	w := NewWorld()

@@ -23,8 +23,8 @@ const (
 	streamNode // and up: one per process
 )
 
-// maxEvents bounds a run; a run of a minute needs about a hundredth of it.
-const maxEvents = 20_000_000
+// maxEvents bounds a run; the busiest runs need a tenth of it.
+const maxEvents = 4_000_000
 
 // maxDrain bounds the outputs of one step: a step may deliver a whole ring's
 // worth of messages, each with a sync message behind it.
