@@ -150,6 +150,7 @@ type Plan struct {
 	Latency, Jitter time.Duration
 	InOrder         bool // packets of one link never overtake each other
 	PoisonBuffers   bool // a packet's bytes are destroyed after Step
+	CheckCore       bool // the core's own invariants are checked after each Step: slow
 
 	Sync       SyncMode
 	TimerFirst bool          // after a pause timers run before the queued packets

@@ -93,20 +93,21 @@ func drawConfig(r *rand.Rand, p *Plan) {
 	p.Sync = SyncMode(r.IntN(int(syncModes)))
 	p.TimerFirst = r.IntN(2) == 0
 	p.PoisonBuffers = r.IntN(2) == 0
+	p.CheckCore = r.IntN(50) == 0
 	if r.IntN(2) == 0 {
 		p.TimerSlop = sim.Between(r, 0, 3*ms)
 	}
 }
 
 func drawNetwork(r *rand.Rand, p *Plan) {
-	p.Latency = sim.Pick(r, 500*time.Microsecond, 1*ms, 2*ms, 3*ms, 5*ms)
+	p.Latency = sim.Pick(r, 1*ms, 3*ms, 5*ms, 5*ms, 8*ms)
 	p.Latency = min(p.Latency, p.Config.Token/time.Duration(25*len(p.IDs)))
 	p.Jitter = time.Duration(float64(p.Latency) * sim.Pick(r, 0, 0.2, 1, 3))
 	p.InOrder = r.IntN(2) == 0
 }
 
 func drawLoad(r *rand.Rand, p *Plan) Load {
-	l := Load{Rate: sim.Pick(r, 2.0, 8, 20, 40), MaxSize: sim.Pick(r, 100, 500, 2000, 3000)}
+	l := Load{Rate: sim.Pick(r, 2.0, 5, 10, 30), MaxSize: sim.Pick(r, 100, 500, 2000, 3000)}
 	if r.IntN(3) > 0 {
 		l.On, l.Off = sim.Between(r, 200*ms, 3*time.Second), sim.Between(r, 200*ms, 4*time.Second)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,6 +90,7 @@ func runSeeds(t *testing.T, base, count uint64) *tally {
 	var sum tally
 	var next atomic.Uint64
 	var wg sync.WaitGroup
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a run is short and leaves little behind
 	start := time.Now()
 	workers := *flagPar
 	if workers == 0 {

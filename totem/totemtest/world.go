@@ -295,6 +295,11 @@ func (w *World) step(n *node, ev srp.Event) {
 	if n.eng == nil {
 		return
 	}
+	if w.plan.CheckCore {
+		if err := n.eng.Check(); err != nil {
+			w.hist.fail("the core's own invariants", w.now, "%v", err)
+		}
+	}
 	if after := w.state(n); after != before {
 		w.entered(n, after)
 	}
