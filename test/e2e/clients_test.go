@@ -27,6 +27,9 @@ var buildClients = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := os.Chmod(dir, 0o755); err != nil { // other users run them too
+		return "", err
+	}
 	sources, err := filepath.Glob("clients/*.c")
 	if err != nil || len(sources) == 0 {
 		return "", errors.Join(err, errors.New("no clients/*.c"))
