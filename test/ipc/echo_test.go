@@ -137,7 +137,7 @@ func (s *echoServer) Message(c *qbipc.Conn, msg []byte) bool {
 		qbipc.PutResponseHeader(hdr, id, len(hdr)+len(msg)-qbipc.RequestHeaderSize, 1)
 		c.Reply(hdr, msg[qbipc.RequestHeaderSize:])
 	case idFlood:
-		for range min(binary.LittleEndian.Uint32(msg[16:]), 10_000) {
+		for range min(binary.LittleEndian.Uint32(msg[16:]), 1000) {
 			qbipc.PutResponseHeader(hdr, id, len(hdr)+5000, 1)
 			c.Event(hdr, make([]byte, 5000))
 		}

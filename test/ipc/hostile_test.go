@@ -48,6 +48,10 @@ func attacks() (all []attack) {
 			all = append(all, attack{mode: mode, arg: i})
 		}
 	}
+	if mode := os.Getenv("HOSTILE"); mode != "" { // one kind, many times
+		add(mode, 30)
+		return all
+	}
 	add("truncate", 6)
 	add("sizes", 15)
 	add("ignored", 1)
@@ -85,6 +89,7 @@ func TestHostileClient(t *testing.T) {
 	}
 	hostile, client := build(t, "hostile"), build(t, "echo_client")
 	s := startEcho(t, qbipc.Options{Name: "echo", MaxQueue: 8 << 20, HandshakeTimeout: 2 * time.Second})
+	s.do(func() { s.maxBurst = 200 })
 	runClient(t, client, "echo", "check", "100", "100")
 	waitEmpty(t, s)
 	before := openFiles(t)
