@@ -171,9 +171,15 @@ func (c *Conn) retryQueues() {
 	}
 }
 
+// flushEvents sends at most a ring's worth: a client may make its ring look
+// empty for ever.
 func (c *Conn) flushEvents() (progress bool) {
-	for !c.events.empty() && !c.dead {
-		err := c.wire.event(c.events.first(), nil)
+	for bytes := 0; !c.events.empty() && !c.dead; {
+		if bytes >= batchBytes {
+			return progress
+		}
+		msg := c.events.first()
+		err := c.wire.event(msg, nil)
 		if err == unix.EAGAIN {
 			c.stats.SendRetries++
 			return progress
@@ -183,6 +189,7 @@ func (c *Conn) flushEvents() (progress bool) {
 			return progress
 		}
 		progress = true
+		bytes += len(msg)
 		c.events.pop()
 		c.stats.Queued--
 		c.eventSent()

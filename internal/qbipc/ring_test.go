@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -352,6 +353,26 @@ func TestOpenRingChecks(t *testing.T) {
 			}
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want …%s…", err, tc.want)
+			}
+		})
+	}
+}
+
+// BenchmarkRing is one message written and read, within one process.
+func BenchmarkRing(b *testing.B) {
+	for _, n := range []int{64, 4096, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w, r, _ := newRing(b, 1<<20, true)
+			msg, buf := make([]byte, n), make([]byte, n)
+			b.SetBytes(int64(n))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := w.write(msg[:16], msg[16:]); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := r.tryRead(buf); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}
