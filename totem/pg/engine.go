@@ -241,8 +241,8 @@ func (e *Engine) Stats() *Stats {
 // ClearStats sets the ring's counters to zero.
 func (e *Engine) ClearStats() { e.ring.ClearStats() }
 
-// Ring is the current ring id and the members of the last view; valid until
-// the next Step.
+// Ring is the current ring id, or that of the ring being formed, and the
+// members of the last view; valid until the next Step.
 func (e *Engine) Ring() (wire.RingID, []wire.NodeID) { return e.ring.ID(), e.ring.Members() }
 
 // Idle reports whether everything that was queued has been sent.

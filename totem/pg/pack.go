@@ -58,6 +58,9 @@ func (e *Engine) Mcast(now time.Time, group Group, hdr, body []byte) error {
 		return ErrQueueFull
 	}
 	e.ring.CancelHold(now)
+	if len(p.data) >= e.cfg.NetMTU-wire.PackLen-2*(len(p.lens)+1) {
+		e.emit(l, 0) // only when the MTU has become smaller
+	}
 	p.lens = append(p.lens, 0)
 	for _, part := range [...][]byte{gh, hdr, body} {
 		for len(part) > 0 {

@@ -70,10 +70,7 @@ const (
 // (totemconfig.c: totem_volatile_config_read). TokenWarning stays as it is
 // when negative, which means off.
 func (c Config) WithDefaults(nodes int) Config {
-	setDuration(&c.Token, defaultToken)
-	if c.Token == defaultToken && nodes > 2 {
-		c.Token += time.Duration(nodes-2) * tokenCoefficient
-	}
+	setDuration(&c.Token, defaultToken+time.Duration(max(nodes-2, 0))*tokenCoefficient)
 	ms := c.Token.Milliseconds()
 	setDuration(&c.TokenRetransmit, time.Duration(ms*100/retransmitFactorPercent)*time.Millisecond)
 	rms := c.TokenRetransmit.Milliseconds()
