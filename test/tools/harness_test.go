@@ -138,20 +138,26 @@ func (s *scene) kill(n *lab.Node) {
 	}
 }
 
+// serveLimit bounds a change of the ring: token and consensus time-outs of a
+// second or two.
+const serveLimit = 30 * time.Second
+
 // served returns once every running daemon has answered and sees that many
 // nodes.
 func (s *scene) served(nodes int) error {
-	return lab.Wait(s.ctx, fmt.Sprintf("%d nodes to serve", nodes), func() bool {
+	ctx, cancel := context.WithTimeout(s.ctx, serveLimit)
+	defer cancel()
+	return lab.Wait(ctx, fmt.Sprintf("%d nodes to serve", nodes), func() bool {
 		for _, n := range s.lab.Nodes() {
 			if n.Daemon(lab.PartCorosync) == 0 {
 				continue
 			}
 			// Without a provider of quorum -s is an error, and -l lists nobody.
-			r := s.shell(n, debianTools, "corosync-cmapctl runtime.members. | grep -c 'status (str) = joined'")
+			r := s.shell(n, debianTools, "timeout 5 corosync-cmapctl runtime.members. | grep -c 'status (str) = joined'")
 			if strings.TrimSpace(r.stdout) != fmt.Sprint(nodes) {
 				return false
 			}
-			if q := s.shell(n, debianTools, "corosync-quorumtool -l"); q.status != 0 {
+			if q := s.shell(n, debianTools, "timeout 5 corosync-quorumtool -l"); q.status != 0 {
 				return false
 			}
 		}
@@ -159,9 +165,14 @@ func (s *scene) served(nodes int) error {
 	})
 }
 
+// commandLimit bounds a command; the slowest ones wait for a daemon to vote.
+const commandLimit = 60 * time.Second
+
 // shell runs a command in a node.
 func (s *scene) shell(n *lab.Node, path, cmd string) said {
-	r, err := n.Exec(s.ctx, "env", "-i", "PATH="+path, "HOME=/root", "TZ=UTC", "sh", "-c", cmd)
+	ctx, cancel := context.WithTimeout(s.ctx, commandLimit)
+	defer cancel()
+	r, err := n.Exec(ctx, "env", "-i", "PATH="+path, "HOME=/root", "TZ=UTC", "sh", "-c", cmd)
 	if err != nil && r.Code < 0 {
 		s.t.Errorf("%s: %v", cmd, err)
 	}
