@@ -2,8 +2,10 @@ package tools
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,18 +15,36 @@ import (
 // minRows guards the table against rows that get lost.
 const minRows = 300
 
-// TestTools runs the whole table. TOOLS_DAEMON=ours does it on our daemon.
+// TestTools compares our tools with the originals on the original daemon.
 func TestTools(t *testing.T) {
-	daemon := lab.Debian
-	if os.Getenv("TOOLS_DAEMON") == "ours" {
-		daemon = lab.Ours
-	}
-	s := newScene(t, daemon)
+	s := newScene(t, lab.Debian)
 	s.run()
 	t.Logf("%d comparisons", s.rows)
 	if !t.Failed() && s.rows < minRows {
 		t.Errorf("%d comparisons, expected at least %d", s.rows, minRows)
 	}
+}
+
+// TestDaemons compares our daemon with the original through the tools: ours and
+// the originals must agree on ours too, and the originals must say the same of
+// both daemons.
+func TestDaemons(t *testing.T) {
+	said := [2]map[string]said{}
+	for i, daemon := range [2]lab.Impl{lab.Debian, lab.Ours} {
+		t.Run(daemon.String(), func(t *testing.T) {
+			s := newScene(t, daemon)
+			s.udpuOnly = true
+			s.run()
+			said[i] = s.reference
+		})
+	}
+	for _, cmd := range slices.Sorted(maps.Keys(said[0])) {
+		original, ours := onAnyDaemon(said[0][cmd]), onAnyDaemon(said[1][cmd])
+		if original != ours {
+			t.Errorf("%s\non the original daemon: %v\non ours: %v", cmd, original, ours)
+		}
+	}
+	t.Logf("%d answers of each daemon compared", len(said[0]))
 }
 
 const asNobody = "setpriv --reuid 65534 --regid 65534 --clear-groups "
@@ -64,7 +84,7 @@ func (s *scene) run() {
 	s.configure(lab.Conf{Totem: fast}, noProvider, "n1")
 	s.compare("no provider", append(anyDaemon(""), lines("corosync-quorumtool -m\ncorosync-quorumtool -H\ncorosync-quorumtool -v 2 -n 9\ncorosync-quorumtool -la")...))
 	s.shutdowns()
-	if s.node.Corosync() == lab.Debian { // ours speaks udpu
+	if !s.udpuOnly {
 		s.configure(lab.Conf{Totem: fast, Transport: "knet"}, nil, "n1", "n2", "n3")
 		s.compare("knet links", cfgRows())
 		s.must(s.lab.Node("n2").Link(1, false))

@@ -1,5 +1,5 @@
 // Package tools compares our command-line tools with the originals: every
 // option and many mistakes, in the same node, against the same daemon, byte by
-// byte. It needs a lab (E2E=1, root) and Debian's corosync; TOOLS_DAEMON=ours
-// runs the same table on our daemon.
+// byte; and, through the tools, our daemon with the original. It needs a lab
+// (E2E=1, root) and Debian's corosync.
 package tools

@@ -43,6 +43,7 @@ type scene struct {
 	// reference keeps what was said, by scene and command, to compare daemons.
 	reference map[string]said
 	name      string
+	udpuOnly  bool // not knet
 }
 
 // said is the result of one run.
@@ -231,6 +232,22 @@ var masks = []struct {
 	{regexp.MustCompile(`(?m)^Date:   .*$`), "Date:   DATE"},
 	{regexp.MustCompile(`(?m)^(stats\.[a-z0-9_.]*)(\.[0-9]+\.0x[0-9a-f]+)?(\.[a-z_]+ \((?:i32|u32|u64)\)) = [0-9-]+$`), "$1$3 = N"},
 	{regexp.MustCompile(`(?m)^(stats\.ipcs\.service[0-9]+)\.[0-9]+\.0x[0-9a-f]+`), "$1"},
+}
+
+// What two rings do not share: how often they formed.
+var daemonMasks = []struct {
+	re *regexp.Regexp
+	to string
+}{
+	{regexp.MustCompile(`(?m)^(Ring ID: +[0-9a-f]+)\.[0-9a-f]+$`), "$1.SEQ"},
+}
+
+// onAnyDaemon hides what is not the daemon's choice.
+func onAnyDaemon(r said) said {
+	for _, m := range daemonMasks {
+		r.stdout = m.re.ReplaceAllString(r.stdout, m.to)
+	}
+	return r
 }
 
 func masked(r said, sorted bool) said {
