@@ -39,6 +39,9 @@ func TestDaemons(t *testing.T) {
 		})
 	}
 	for _, cmd := range slices.Sorted(maps.Keys(said[0])) {
+		if strings.Contains(cmd, "od -c") {
+			continue // process ids, digit by digit
+		}
 		original, ours := onAnyDaemon(said[0][cmd]), onAnyDaemon(said[1][cmd])
 		if original != ours {
 			t.Errorf("%s\non the original daemon: %v\non ours: %v", cmd, original, ours)
@@ -59,7 +62,7 @@ func (s *scene) run() {
 	s.compare("usage", usageRows())
 	s.compare("down", downRows())
 
-	fast := []string{"token: 1000"}
+	fast := []string{"token: 1000", "cluster_name: tools"}
 	s.configure(lab.Conf{Totem: fast}, nil, "n1", "n2", "n3")
 	s.compare("udpu links", cfgRows())
 	s.compare("cmap", cmapRows())
@@ -69,7 +72,6 @@ func (s *scene) run() {
 	s.groups()
 	s.tracking()
 	s.veto()
-	s.reloadErrors()
 	s.losses()
 
 	s.configure(lab.Conf{Totem: fast, Quorum: []string{"wait_for_all: 1", "last_man_standing: 1", "auto_tie_breaker: 1"}}, nil, "n1", "n2", "n3")
@@ -78,6 +80,7 @@ func (s *scene) run() {
 	s.compare("two nodes", lines("corosync-quorumtool\ncorosync-quorumtool -lp"))
 	s.configure(lab.Conf{Totem: fast, Quorum: []string{"allow_downscale: 1"}}, nil, "n1", "n2", "n3")
 	s.compare("downscale", lines("corosync-quorumtool"))
+	s.reloadErrors()
 	s.configure(lab.Conf{Totem: fast}, unnamed, "n1", "n2")
 	s.compare("without names", lines("corosync-quorumtool\ncorosync-quorumtool -a\ncorosync-quorumtool -ai\ncorosync-quorumtool -l -o n\ncorosync-cfgtool -s"))
 	s.device(fast)
@@ -234,7 +237,7 @@ func (s *scene) device(totem []string) {
 // shutdowns compares the end of a daemon and of a peer.
 func (s *scene) shutdowns() {
 	s.t.Helper()
-	s.configure(lab.Conf{Totem: []string{"token: 1000"}}, only("n1", "n2"), "n1", "n2")
+	s.configure(lab.Conf{Totem: []string{"token: 1000", "cluster_name: tools"}}, only("n1", "n2"), "n1", "n2")
 	run := func(n *lab.Node) func(*scene) error {
 		return func(s *scene) error {
 			if err := lab.Wait(s.ctx, "the old daemon to end", func() bool { return n.Daemon(lab.PartCorosync) == 0 }); err != nil {

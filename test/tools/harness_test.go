@@ -234,12 +234,14 @@ var masks = []struct {
 	{regexp.MustCompile(`(?m)^(stats\.ipcs\.service[0-9]+)\.[0-9]+\.0x[0-9a-f]+`), "$1"},
 }
 
-// What two rings do not share: how often they formed.
+// What two rings do not share: how often they formed, and process ids.
 var daemonMasks = []struct {
 	re *regexp.Regexp
 	to string
 }{
 	{regexp.MustCompile(`(?m)^(Ring ID: +[0-9a-f]+)\.[0-9a-f]+$`), "$1.SEQ"},
+	{regexp.MustCompile(`(?m)^(runtime\.services\..*\.[rt]x \(u64\)) = [0-9]+$`), "$1 = N"},
+	{regexp.MustCompile(` *\b[0-9]{2,5}([,;:\t] *[123]\b)`), "PID$1"},
 }
 
 // onAnyDaemon hides what is not the daemon's choice.
