@@ -27,6 +27,11 @@ func (r reconfigurer) Prepare(kept *cmap.Map, prev *config.Config, done func(*co
 func (r reconfigurer) Commit(next *config.Config) {
 	d := r.d
 	d.cfg = next
+	for i, l := range next.Links {
+		if l.Configured {
+			d.log.totem.Info("Configuring link %d", i)
+		}
+	}
 	d.link.SetPeers(udpuConfig(next).Peers)
 	d.node.Reconfigure(ringConfig(next))
 	d.applyLogging()
