@@ -21,7 +21,7 @@ type step struct {
 	args []string
 	env  []string
 	json bool
-	stop bool // later steps make no sense without it
+	fuzz bool
 }
 
 // goTest is a step of Go tests.
@@ -112,9 +112,6 @@ func runAll(steps []step) int {
 		t := s.run()
 		total.add(t)
 		lines = append(lines, fmt.Sprintf("  %-32s %6.1f s   %s", s.name, time.Since(began).Seconds(), t))
-		if t.failed > 0 && s.stop {
-			break
-		}
 	}
 	fmt.Printf("\n━━ summary, %.0f s\n%s\n", time.Since(start).Seconds(), strings.Join(lines, "\n"))
 	for _, name := range total.names {
@@ -132,6 +129,9 @@ func (s step) run() tally {
 	cmd := exec.Command(s.args[0], s.args[1:]...)
 	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stderr = os.Stderr
+	if s.fuzz {
+		return s.verdict(tally{}, fuzzOnce(cmd, true))
+	}
 	if !s.json {
 		cmd.Stdout = os.Stdout
 		return s.verdict(tally{}, cmd.Run())

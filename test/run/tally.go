@@ -132,7 +132,7 @@ func fuzzSteps(each time.Duration) ([]step, error) {
 		f := strings.Fields(line) // "ok PACKAGE TIME" ends a package's list
 		if len(f) >= 2 && f[0] == "ok" {
 			for _, name := range targets {
-				steps = append(steps, step{name: name, args: []string{"go", "test", "-run=^$", "-fuzz=^" + name + "$", "-fuzztime=" + each.String(), f[1]}})
+				steps = append(steps, step{name: name, args: []string{"go", "test", "-run=^$", "-fuzz=^" + name + "$", "-fuzztime=" + each.String(), f[1]}, fuzz: true})
 			}
 		}
 		targets = nil
@@ -141,4 +141,20 @@ func fuzzSteps(each time.Duration) ([]step, error) {
 		return nil, fmt.Errorf("no fuzz target found: %s", out)
 	}
 	return steps, nil
+}
+
+// fuzzOnce runs a fuzz target. Go's fuzzer can end with "context deadline
+// exceeded" when its time is up while a worker is busy (golang/go#75804); only
+// a run that has written a failing input, or fails twice, is a failure.
+func fuzzOnce(cmd *exec.Cmd, again bool) error {
+	var out strings.Builder
+	cmd.Stdout = &out
+	err := cmd.Run()
+	fmt.Print(out.String())
+	if err != nil && again && strings.Contains(out.String(), "context deadline exceeded") && !strings.Contains(out.String(), "Failing input") {
+		second := exec.Command(cmd.Args[0], cmd.Args[1:]...)
+		second.Env, second.Stderr = cmd.Env, cmd.Stderr
+		return fuzzOnce(second, false)
+	}
+	return err
 }
