@@ -119,7 +119,6 @@ func (r *Ring) enterOperational() {
 	r.setState(operational{})
 	r.stats.OperationalEntered++
 	r.stats.ContinuousGather = 0
-	r.timers.arm(timerPause, r.now, r.cfg.Token/5)
 }
 
 // switchQueues makes the recovery queue the regular one and gives back what is

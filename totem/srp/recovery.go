@@ -26,10 +26,33 @@ func (recovery) onMergeDetect(r *Ring, _ *wire.MergeDetect) { r.ignore("first th
 // onJoin: a member of the new ring starts over, so we do. Upstream goes through
 // up to three membership rounds here, one within the other.
 func (recovery) onJoin(r *Ring, j *wire.Join) {
+	if r.wasFinished(j) {
+		// As if we had been through with the ring too. With the old blame we would
+		// talk the others into leaving out again whom they are about to let in, and
+		// two rings can break each other's recovery that way for ever. Upstream does.
+		r.member.proc.set(r.member.newMemb)
+		r.member.failed = r.member.failed[:0]
+	}
 	if r.joinInterrupts(j) {
 		r.stats.RecoveryTokenLost++
 		r.enterGather(CauseJoinDuringRecovery)
 	}
+}
+
+// wasFinished reports whether the sender of a join message has been OPERATIONAL
+// in the ring that we still recover. All members began it with the same failed
+// list, and only OPERATIONAL empties that: who blames fewer was there.
+func (r *Ring) wasFinished(j *wire.Join) bool {
+	mb := &r.member
+	if !mb.newMemb.has(j.From) || j.RingSeq < mb.ring.Seq {
+		return false
+	}
+	for _, id := range mb.failed {
+		if !nodeListed(j.Failed, id) {
+			return true
+		}
+	}
+	return false
 }
 
 // onCommitToken: when it has come round the second time, all members are in

@@ -138,6 +138,9 @@ func drawFaults(r *rand.Rand, p *Plan) {
 		kinds = append(kinds, CrashLost)
 	}
 	count := 5 + r.IntN(16)
+	if r.IntN(10) == 0 {
+		count += 40 // hardly a quiet second
+	}
 	for range count {
 		p.Faults = append(p.Faults, drawFault(r, p, kinds[r.IntN(len(kinds))]))
 	}

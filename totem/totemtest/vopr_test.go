@@ -114,8 +114,8 @@ func runSeeds(t *testing.T, base, count uint64) *tally {
 	wg.Wait()
 	took := time.Since(start)
 	s := &sum.stats
-	t.Logf("%d seeds from %d: %.0f seeds per minute; %d views, %d messages, %d deliveries, %d packets (%d lost); slowest to form a ring %v (seed %d), to deliver the rest %v, most events %d (seed %d)",
-		count, base, float64(min(next.Load(), count))/took.Minutes(), s.Views, s.Submitted, s.Delivered, s.Packets, s.Lost, sum.worst, sum.worstOf, sum.slowest, sum.heaviest, sum.heavyOf)
+	t.Logf("RESULT %d seeds from %d: %.0f seeds per minute; %d faults, %d moments of calm judged, %d views, %d messages, %d deliveries, %d packets (%d lost); slowest to form a ring %v (seed %d), to deliver the rest %v, most events %d (seed %d)",
+		count, base, float64(min(next.Load(), count))/took.Minutes(), s.Struck, s.Calm, s.Views, s.Submitted, s.Delivered, s.Packets, s.Lost, sum.worst, sum.worstOf, sum.slowest, sum.heaviest, sum.heavyOf)
 	for _, f := range sum.failures[:min(len(sum.failures), 5)] {
 		report(t, f)
 	}
@@ -141,6 +141,8 @@ func (s *tally) add(r Result) {
 	s.stats.Delivered += r.Stats.Delivered
 	s.stats.Packets += r.Stats.Packets
 	s.stats.Lost += r.Stats.Lost
+	s.stats.Calm += r.Stats.Calm
+	s.stats.Struck += r.Stats.Struck
 	if r.Stats.Converged > s.worst {
 		s.worst, s.worstOf = r.Stats.Converged, r.Plan.Seed
 	}

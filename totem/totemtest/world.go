@@ -90,6 +90,8 @@ type Stats struct {
 	Events, Steps, Packets, Lost uint64
 	Submitted, Delivered, Views  int
 	Refused                      int
+	Calm                         int           // moments at which every partition had to hold one ring
+	Struck                       int           // faults that happened
 	Converged                    time.Duration // after Heal
 	Drained                      time.Duration // after Converged
 	End                          time.Duration
@@ -444,7 +446,10 @@ func (w *World) deliver(n *node, u *pg.Upcall) {
 // finish closes the books of a run.
 func (w *World) finish() {
 	w.stats.End = w.now
-	w.stats.Packets, w.stats.Lost = w.net.sent, w.net.lost
+	w.stats.Packets, w.stats.Lost, w.stats.Calm = w.net.sent, w.net.lost, len(w.hist.Quiet)
+	for _, n := range w.strikes {
+		w.stats.Struck += n
+	}
 	for i := range w.nodes {
 		if n := &w.nodes[i]; n.eng != nil {
 			w.hist.Procs[n.proc].Alive = true
