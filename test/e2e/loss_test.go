@@ -1,0 +1,76 @@
+package e2e
+
+import (
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/lab"
+	"github.com/pacesync/pacesync/internal/lab/labtest"
+)
+
+// mixedOnly leaves out the rings of one make, except in long runs.
+func mixedOnly() []mix {
+	if os.Getenv("E2E_LONG") != "" {
+		return mixes()
+	}
+	return slices.DeleteFunc(mixes(), func(m mix) bool { return len(m.ours) == 0 || len(m.ours) == 3 })
+}
+
+// TestMixedLoss is TestMixedOrder on a network that loses one packet in fifty:
+// messages are asked for and sent again by nodes of either make, tokens are
+// repeated, and large messages come together from pieces of both.
+func TestMixedLoss(t *testing.T) {
+	for _, m := range mixedOnly() {
+		t.Run(m.name, func(t *testing.T) {
+			const count = 60
+			limit := 4 * time.Minute
+			ctx := labtest.Context(t, limit)
+			load := clientProgram(t, "load")
+			l := startMix(t, ctx, m, lab.Conf{})
+			if err := l.Loss(2); err != nil {
+				t.Fatal(err)
+			}
+			sendAndCompare(t, ctx, l.Members(), load, count, limit)
+		})
+	}
+}
+
+// TestMixedCut: a node is killed and comes back, again and again, while the
+// others send without pause. Large messages are cut by every change: a part was
+// sent on the old ring, the rest waits. Who stays must deliver each of them whole
+// and once, whoever sent it and whoever puts it together.
+func TestMixedCut(t *testing.T) {
+	for _, m := range mixedOnly() {
+		t.Run(m.name, func(t *testing.T) {
+			count, kills := 5000, 2
+			if os.Getenv("E2E_LONG") != "" {
+				count, kills = 12000, 4
+			}
+			limit := 4 * time.Minute
+			ctx := labtest.Context(t, limit)
+			load := clientProgram(t, "load")
+			l := startMix(t, ctx, m, lab.Conf{})
+			stay, victim := []*lab.Node{l.Node("n1"), l.Node("n2")}, l.Node("n3")
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			wg.Go(func() { sendAndCompare(t, ctx, stay, load, count, limit) })
+			for range kills {
+				if err := victim.Kill(ctx, lab.PartCorosync); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := l.WaitRing(ctx, stay...); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := l.StartRing(ctx, l.Members()...); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+}
