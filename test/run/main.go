@@ -65,6 +65,7 @@ func long() map[string][]step {
 	return map[string][]step{
 		"mixed": {goTest("mixed rings, 10,000 messages", full, "-count=1", "-v", "-timeout=60m", "-run=^TestMixed", "./test/e2e")},
 		"e2e":   {goTest("end to end, full counts", full, "-count=1", "-p=1", "-timeout=60m", "./test/...")},
+		"hogs":  {goTest("10 minutes under load", full, "-count=1", "-v", "-timeout=60m", "-run=^TestHogs", "./test/e2e")},
 		"demo":  demos,
 		"sim": {goTest("totem simulator, 10,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestSeeds$",
 			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going")},
@@ -107,7 +108,8 @@ func runAll(steps []step) int {
 	var total tally
 	var lines []string
 	for _, s := range steps {
-		fmt.Printf("\n━━ %s: %s\n", s.name, strings.Join(s.args, " "))
+		command := strings.Join(s.args, " ")
+		fmt.Printf("\n━━ %s: %s\n", s.name, command[:min(len(command), 100)])
 		began := time.Now()
 		t := s.run()
 		total.add(t)
