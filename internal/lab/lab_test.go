@@ -59,8 +59,11 @@ func TestOptions(t *testing.T) {
 func TestConfRender(t *testing.T) {
 	l := &Lab{name: "x"}
 	nodes := []*Node{{lab: l, st: nodeState{Name: "n1", ID: 1}}, {lab: l, st: nodeState{Name: "n2", ID: 2}}}
-	got := Conf{Totem: []string{"token: 1000", "crypto_cipher: aes256"}, Quorum: []string{"two_node: 1"}}.Render("x", nodes, 2)
-	for _, want := range []string{"transport: udpu", "token: 1000", "crypto_cipher: aes256", "two_node: 1", "ring1_addr: 10.78.1.2", "nodeid: 2", "provider: corosync_votequorum"} {
+	if got := (Conf{}).Render("x", nodes, 2); strings.Contains(got, "ring1_addr") || !strings.Contains(got, "transport: udpu\n") {
+		t.Errorf("udpu knows one link, got\n%s", got)
+	}
+	got := Conf{Transport: "knet", Totem: []string{"token: 1000", "crypto_cipher: aes256"}, Quorum: []string{"two_node: 1"}}.Render("x", nodes, 2)
+	for _, want := range []string{"transport: knet", "token: 1000", "crypto_cipher: aes256", "two_node: 1", "ring1_addr: 10.78.1.2", "nodeid: 2", "provider: corosync_votequorum"} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("no line %q in\n%s", want, got)
 		}
