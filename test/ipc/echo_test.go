@@ -164,9 +164,7 @@ func (s *echoServer) sendEvents() (more bool) {
 	for b.c != nil && b.next < b.end && !b.c.Stats().Queueing {
 		qbipc.PutResponseHeader(s.hdr[:], idEvents, len(s.hdr)+len(s.body), 1)
 		binary.LittleEndian.PutUint64(s.hdr[qbipc.ResponseHeaderSize:], b.next)
-		for i := range s.body {
-			s.body[i] = byte(b.next)
-		}
+		fill(s.body, byte(b.next))
 		b.c.Event(s.hdr[:], s.body)
 		b.next++
 	}
@@ -268,5 +266,12 @@ func TestOriginalServer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// fill is C's memset.
+func fill(b []byte, v byte) {
+	for n := copy(b, []byte{v}); n > 0 && n < len(b); {
+		n += copy(b[n:], b[:n])
 	}
 }
