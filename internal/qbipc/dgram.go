@@ -13,7 +13,10 @@ type datagrams struct {
 	fd  int
 	msg unix.Msghdr
 	iov [2]unix.Iovec
-	oob [64]byte // room for SCM_CREDENTIALS
+	// oob has room for SCM_CREDENTIALS and no more: descriptors that somebody
+	// sends along find none and are dropped by the kernel.
+	oob   [unix.SizeofCmsghdr + 16]byte
+	creds bool // the socket has SO_PASSCRED
 }
 
 func (d *datagrams) setParts(a, b []byte) {
@@ -56,12 +59,14 @@ func (d *datagrams) send(hdr, body []byte) error {
 	}
 }
 
-// recv reads one message without waiting; EAGAIN when there is none. Where
-// the socket has SO_PASSCRED, uid is the sender's user; else it is -1.
+// recv reads one message without waiting; EAGAIN when there is none. With creds
+// set, uid is the sender's user; else it is -1.
 func (d *datagrams) recv(buf []byte) (n int, uid int64, err error) {
 	d.setParts(buf, nil)
-	d.msg.Control = &d.oob[0]
-	d.msg.SetControllen(len(d.oob))
+	if d.creds {
+		d.msg.Control = &d.oob[0]
+		d.msg.SetControllen(len(d.oob))
+	}
 	n, err = d.call(unix.SYS_RECVMSG, unix.MSG_DONTWAIT)
 	d.iov = [2]unix.Iovec{}
 	switch {
@@ -78,7 +83,7 @@ func (d *datagrams) recv(buf []byte) (n int, uid int64, err error) {
 // sender is the uid in the control message, -1 without one.
 func (d *datagrams) sender() int64 {
 	const want = unix.SizeofCmsghdr + unix.SizeofUcred
-	if d.msg.Controllen < want {
+	if !d.creds || d.msg.Controllen < want {
 		return -1
 	}
 	c := (*unix.Cmsghdr)(unsafe.Pointer(&d.oob[0]))

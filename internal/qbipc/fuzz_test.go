@@ -207,7 +207,7 @@ func FuzzControl(f *testing.F) {
 		c.srv.o.Sockets = true
 		c.srv.buf = make([]byte, 4000)
 		c.peer.UID = uint32(os.Getuid())
-		w := &socketConn{c: c, msgs: datagrams{fd: pair[1]}, events: datagrams{fd: -1}}
+		w := &socketConn{c: c, msgs: datagrams{fd: pair[1], creds: true}, events: datagrams{fd: -1}}
 		c.wire = w
 		defer w.close()
 		if w.ctl.m, err = mapShared(fd, controlSize); err != nil {

@@ -40,6 +40,7 @@ func (c *Conn) openSockets(dirfd int, res *connResponse) error {
 	}
 	if err == nil {
 		// The name is in /proc/net/unix for everybody to write to.
+		w.msgs.creds = true
 		err = unix.SetsockoptInt(w.msgs.fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
 	}
 	if err == nil {
