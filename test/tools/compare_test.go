@@ -39,8 +39,8 @@ func TestDaemons(t *testing.T) {
 		})
 	}
 	for _, cmd := range slices.Sorted(maps.Keys(said[0])) {
-		if strings.Contains(cmd, "od -c") {
-			continue // process ids, digit by digit
+		if strings.Contains(cmd, "od -c") || strings.HasPrefix(cmd, "cmap: corosync-cmapctl -q totem.") {
+			continue // process ids digit by digit; a value without its key
 		}
 		original, ours := onAnyDaemon(said[0][cmd]), onAnyDaemon(said[1][cmd])
 		if original != ours {
