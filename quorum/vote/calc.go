@@ -85,6 +85,11 @@ func (v *Vote) setExpected(expected uint32) {
 
 // decide says whether the votes present are enough (votequorum.c:
 // are_we_quorate).
+//
+// In a sync round the votes come in one by one. Upstream lets wait_for_all
+// begin as soon as the first of them are too few: a node that loses one peer
+// and gains another in the same change then waits, while the peer, which was
+// told that it is quorate, does not. Here wait_for_all begins at the round's end.
 func (v *Vote) decide(total uint32) {
 	if v.waitForAll && v.waiting {
 		if total != v.us.expected {
@@ -107,7 +112,7 @@ func (v *Vote) decide(total uint32) {
 	changed := quorate != v.quorate
 	v.quorate = quorate
 	v.setFlag(wire.FlagQuorate, quorate)
-	if v.waitForAll {
+	if v.waitForAll && (quorate || !v.gathering || v.literal) {
 		v.setWaiting(!quorate)
 	}
 	if changed && !v.syncing {

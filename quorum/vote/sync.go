@@ -10,7 +10,7 @@ import (
 
 // SyncInit starts the round of a new ring.
 func (v *Vote) SyncInit(now time.Time, members []uint32, ring service.RingID) {
-	v.syncing, v.infoSent, v.polling = true, false, false
+	v.syncing, v.gathering, v.infoSent, v.polling = true, true, false, false
 	if len(members) > 1 {
 		v.us.flags &^= wire.FlagFirst
 	}
@@ -62,6 +62,7 @@ func (v *Vote) SyncProcess() (done bool) {
 // SyncActivate ends the round: decide, and tell everybody even if nothing
 // changed.
 func (v *Vote) SyncActivate() {
+	v.gathering = false
 	v.recalculate(false, false)
 	v.tellDecided()
 	v.tellQuorum()

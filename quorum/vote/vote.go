@@ -66,12 +66,17 @@ type Vote struct {
 	members  []uint32
 	previous []uint32 // members of the ring before
 
-	syncing  bool
-	infoSent bool // the round's own messages are out
-	polling  bool // the round waits for the device's vote
+	syncing   bool
+	gathering bool // a round's votes come in
+	infoSent  bool // the round's own messages are out
+	polling   bool // the round waits for the device's vote
 
 	lmsAt    time.Time // end of the last_man_standing window; zero: not armed
 	deviceAt time.Time // when the device counts as lost; zero: not armed
+
+	// literal keeps upstream's flaws that are mended here (see decide), for the
+	// comparison with it.
+	literal bool
 
 	out []Effect
 }
