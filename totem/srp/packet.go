@@ -21,8 +21,8 @@ type pool struct {
 const (
 	minClass      = 7 // 128 bytes: the smallest buffer
 	packetClasses = 18
-	// maxFree bounds what one class keeps: as many as a sort queue can hold.
-	maxFree = sortQueueSize
+	// maxFreeBytes bounds what one class keeps: a full sort queue of udp packets.
+	maxFreeBytes = sortQueueSize << 11
 )
 
 // get returns a packet with one reference, empty, with room for n bytes.
@@ -53,7 +53,7 @@ func (p *pool) put(pkt *Packet) {
 // refer to it are invalid now.
 func (p *pool) reclaim() {
 	for i, pkt := range p.limbo {
-		if len(p.free[pkt.class]) < maxFree && cap(pkt.B) == 1<<pkt.class {
+		if len(p.free[pkt.class]) < maxFreeBytes>>pkt.class && cap(pkt.B) == 1<<pkt.class {
 			p.free[pkt.class] = append(p.free[pkt.class], pkt)
 		}
 		p.limbo[i] = nil
