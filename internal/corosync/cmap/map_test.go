@@ -168,6 +168,13 @@ func TestOrderAndIteration(t *testing.T) {
 	if _, _, ok := m.Next("", "ka"); ok {
 		t.Error("keys left after deleting all")
 	}
+	_ = m.Set("whole", U8(1))
+	if key, _, _ := m.Next("", "whole"); key != "whole" {
+		t.Errorf("a key that is the prefix itself: got %q", key)
+	}
+	if key, _, ok := m.Next("whole", "whole"); ok {
+		t.Errorf("after it: %q", key)
+	}
 }
 
 func TestReadOnly(t *testing.T) {

@@ -118,6 +118,9 @@ func normal(stderr, dir string, status int) string {
 	if stderr != "" && !strings.HasSuffix(stderr, "\n") {
 		stderr += "\n"
 	}
+	stderr = regexp.MustCompile(`[^\n -~]`).ReplaceAllStringFunc(stderr, func(m string) string {
+		return fmt.Sprintf(`\x%x`, m)
+	})
 	return fmt.Sprintf("%sstatus %d\n", stderr, status)
 }
 

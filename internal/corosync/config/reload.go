@@ -106,7 +106,7 @@ func (r *Reload) keepFixed(kept *cmap.Map, prev *Config) {
 	keep := func(key string, ofLink bool) {
 		old, was := kept.Get(key)
 		now, is := r.temp.Get(key)
-		if was == is && old == now || ofLink && !is && !was {
+		if was == is && old == now {
 			return
 		}
 		if is || !ofLink { // the daemon has written some keys of links itself

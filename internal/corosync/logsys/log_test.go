@@ -228,10 +228,15 @@ func TestUnopenableFileChangesNothing(t *testing.T) {
 	if !errors.As(err, &ce) || ce.Text != want || ce.Status != 7 {
 		t.Errorf("got %v, want %s", err, want)
 	}
+	off := filepath.Join(t.TempDir(), "off")
+	_ = s.Apply(settings(t, "to_stderr=yes", "timestamp=off", "to_logfile=no", "logfile="+off))
 	s.Subsys("MAIN").Error("still here")
 	s.Close()
 	if stderr.String() != "error   [MAIN  ] still here\n" {
 		t.Errorf("%q", stderr.String())
+	}
+	if got, _ := os.ReadFile(off); len(got) > 0 {
+		t.Errorf("to_logfile is no and the file has %q", got)
 	}
 }
 
