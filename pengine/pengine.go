@@ -1,0 +1,74 @@
+// Package pengine is the policy engine: from a CIB it computes what the cluster has
+// to do. See DESIGN.md for the pipeline and who may change what.
+//
+// The scheduler daemon, crm_simulate and crm_resource call Run. It replaces
+// lib/pacemaker/pcmk_sched_allocate.c: pcmk__schedule_actions.
+package pengine
+
+import (
+	"errors"
+
+	"github.com/pacesync/pacesync/internal/rules/iso8601"
+	"github.com/pacesync/pacesync/internal/xmltree"
+	"github.com/pacesync/pacesync/pengine/action"
+	"github.com/pacesync/pacesync/pengine/constraint"
+	"github.com/pacesync/pacesync/pengine/graph"
+	"github.com/pacesync/pacesync/pengine/model"
+	"github.com/pacesync/pacesync/pengine/order"
+	"github.com/pacesync/pacesync/pengine/place"
+	"github.com/pacesync/pacesync/pengine/unpack"
+)
+
+// Input is what a run depends on, and nothing else.
+type Input struct {
+	CIB        *xmltree.Node // is not changed
+	Now        iso8601.Time
+	Sanitized  bool         // the CIB holds no private values: compare secure digests
+	Shown      *model.Shown // collects scores and utilization; nil for none
+	Transition int          // number of the graph
+}
+
+// Result is what a run found.
+type Result struct {
+	Cluster *model.Cluster
+	Graph   *graph.Graph // nil after Status
+	doc     *unpack.Doc
+}
+
+// ErrNoCIB means that the input is no CIB.
+var ErrNoCIB = errors.New("pengine: the input is not a CIB")
+
+// Status reads a CIB without deciding anything (cluster_status).
+func Status(in Input) (*Result, error) {
+	if in.CIB == nil || in.CIB.Name != "cib" {
+		return nil, ErrNoCIB
+	}
+	c, doc := unpack.Parse(unpack.Input{CIB: in.CIB, Now: in.Now, Sanitized: in.Sanitized, Shown: in.Shown})
+	return &Result{Cluster: c, doc: doc}, nil
+}
+
+// Run computes what to do.
+func Run(in Input) (*Result, error) {
+	r, err := Status(in)
+	if err != nil {
+		return nil, err
+	}
+	r.Schedule(in.Transition)
+	return r, nil
+}
+
+// Schedule goes on from Status: the engine on one screen.
+func (r *Result) Schedule(transition int) {
+	c := r.Cluster
+	constraint.Health(c)
+	constraint.Build(c, r.doc)
+	place.Criteria(c)
+	constraint.Internal(c)
+	action.CheckConfig(c)
+	place.All(c)
+	action.Create(c)
+	action.OrderRemote(c)
+	action.FenceAndShutDown(c)
+	order.Apply(c)
+	r.Graph = graph.Build(c, transition)
+}
