@@ -8,6 +8,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/cfgtool"
 	"github.com/pacesync/pacesync/internal/tools/cmapctl"
 	"github.com/pacesync/pacesync/internal/tools/cpgtool"
+	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
 )
@@ -30,6 +31,7 @@ func applets() []applet.Applet {
 		{Name: "corosync-cpgtool", Dir: sbin, Summary: "show process groups and their members", Run: cpgtool.Run},
 		{Name: "corosync-quorumtool", Dir: sbin, Summary: "show, monitor and change quorum and votes", Run: quorumtool.Run},
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
+		{Name: "crm_simulate", Dir: sbin, Summary: "what the policy engine makes of a CIB, and what it leads to", Run: crmsimulate.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
 		{Name: "demo", Summary: "the main job on real parts, measured: pacesync demo --help", Run: demo.Run},
