@@ -11,6 +11,7 @@ import (
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/action"
+	"github.com/pacesync/pacesync/pengine/change"
 	"github.com/pacesync/pacesync/pengine/constraint"
 	"github.com/pacesync/pacesync/pengine/graph"
 	"github.com/pacesync/pacesync/pengine/model"
@@ -31,7 +32,8 @@ type Input struct {
 // Result is what a run found.
 type Result struct {
 	Cluster *model.Cluster
-	Graph   *graph.Graph // nil after Status
+	Changes *change.Changes // nil after Status
+	Graph   *graph.Graph    // nil after Status
 	doc     *unpack.Doc
 }
 
@@ -70,5 +72,6 @@ func (r *Result) Schedule(transition int) {
 	action.OrderRemote(c)
 	action.FenceAndShutDown(c)
 	order.Apply(c)
+	r.Changes = change.Find(c)
 	r.Graph = graph.Build(c, transition)
 }

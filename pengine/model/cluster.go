@@ -200,6 +200,8 @@ func AddTag(m map[string]*Tag, tag, ref string) {
 func (c *Cluster) Register(r *Resource) {
 	if old := c.byID[r.ID]; old == nil {
 		c.byID[r.ID] = r
+	} else if old != r {
+		c.renamed[r.ID] = append(c.renamed[r.ID], r)
 	}
 	for _, k := range r.Children {
 		c.Register(k)
@@ -220,7 +222,7 @@ func (c *Cluster) Rename(r *Resource, name string) {
 func (c *Cluster) Find(id string) *Resource {
 	best := c.byID[id]
 	for _, r := range c.renamed[id] {
-		if r.CloneName == id && (best == nil || r.Index < best.Index) {
+		if (r.ID == id || r.CloneName == id) && (best == nil || r.Index < best.Index) {
 			best = r
 		}
 	}
@@ -231,11 +233,12 @@ func (c *Cluster) Find(id string) *Resource {
 // (pcmk__rscs_matching_id).
 func (c *Cluster) Matching(id string) []*Resource {
 	var out []*Resource
-	if r := c.byID[id]; r != nil {
-		out = append(out, r)
+	out0 := c.byID[id]
+	if out0 != nil {
+		out = append(out, out0)
 	}
 	for _, r := range c.renamed[id] {
-		if r.CloneName == id && r.ID != id {
+		if r != out0 && (r.ID == id || r.CloneName == id) {
 			out = append(out, r)
 		}
 	}

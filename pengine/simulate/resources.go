@@ -67,6 +67,9 @@ func (s shower) bundle(r *model.Resource) bool {
 	}
 	h := header{t: s.t, text: text}
 	for _, rep := range r.Bundle.Replicas {
+		if nowhere(rep.Container) {
+			continue
+		}
 		h.show()
 		shown, name := rep.Child, rep.Container.PrintID()
 		if shown == nil {
@@ -90,6 +93,9 @@ func (s shower) clone(r *model.Resource) bool {
 	stopped := map[string]string{}
 	var promoted, started []*model.Node
 	for _, k := range r.Children {
+		if nowhere(k) {
+			continue
+		}
 		full, at := s.instance(r, k, stopped)
 		switch {
 		case full:
@@ -245,7 +251,7 @@ func failedProbe(r *model.Resource, n *model.Node) *model.HistoryOp {
 		id = top.Clone.ChildID
 	}
 	for _, op := range r.Cluster.Failed {
-		if !op.MaskedProbe() || (n != nil && (op.Node == nil || !strings.EqualFold(op.Node.Name, n.Name))) {
+		if !op.MaskedProbe() || op.OnNode == "" || (n != nil && !strings.EqualFold(op.OnNode, n.Name)) {
 			continue
 		}
 		if rsc, _, _, ok := model.SplitKey(op.Key); ok && rsc == id {

@@ -146,7 +146,11 @@ func (o *Options) decide(t *Text, r *pengine.Result, shown *model.Shown, out *Ou
 	}
 	if !o.Quiet {
 		t.Spacer(printed)
-		Summary(t, r.Cluster)
+		t.Begin("Transition Summary")
+		for _, l := range r.Changes.Lines() {
+			t.Item("%s", l)
+		}
+		t.End()
 	}
 }
 

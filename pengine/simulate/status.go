@@ -15,7 +15,7 @@ func Status(t *Text, c *model.Cluster, title string, pending bool) {
 	list := header{t: t, text: "Full List of Resources"}
 	shown := false
 	for _, r := range c.Resources {
-		if r.Is(model.Orphan) && !r.Active(true) {
+		if (r.Is(model.Orphan) && !r.Active(true)) || nowhere(r) {
 			continue
 		}
 		if !list.open {
@@ -34,6 +34,9 @@ func Status(t *Text, c *model.Cluster, title string, pending bool) {
 	list.end()
 	t.End()
 }
+
+// nowhere says whether r counts as active but is listed on no node; such are not shown.
+func nowhere(r *model.Resource) bool { return len(r.RunningOn) == 0 && r.Active(false) }
 
 func showNodes(t *Text, c *model.Cluster) {
 	list := header{t: t, text: "Node List"}

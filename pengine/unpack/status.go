@@ -142,7 +142,7 @@ func (u *unpacker) onlineFenced(x *xmltree.Node, n *model.Node) bool {
 		return process
 	case !seen:
 		fence("peer has not been seen by the cluster", false)
-	case join == "nack":
+	case join == "banned":
 		fence("peer failed Pacemaker membership criteria", false)
 	case !kill && down:
 		if member || process {

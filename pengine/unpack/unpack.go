@@ -80,7 +80,7 @@ func Parse(in Input) (*model.Cluster, *Doc) {
 	c.DCUUID = in.CIB.Attr("dc-uuid")
 	c.FeatureSet = in.CIB.Attr("crm_feature_set")
 	c.HaveQuorum = model.True(in.CIB.Attr("have-quorum"))
-	c.Panic = model.Int(in.CIB.Attr("no-quorum-panic"), -1<<31) != 0
+	c.Panic = leading(in.CIB.Attr("no-quorum-panic")) != 0
 	c.OpDefaults = u.sets(d.section("op_defaults"), "meta_attributes")
 	defaults := d.section("rsc_defaults")
 	c.RscDefaults = u.sets(defaults, "meta_attributes")
@@ -150,4 +150,10 @@ func count(r *model.Resource) {
 	if r.Is(model.Block) {
 		r.Cluster.Blocked++
 	}
+}
+
+// leading is the integer that s begins with, 0 for none.
+func leading(s string) int64 {
+	v, _ := score.LeadingInt(s)
+	return v
 }
