@@ -105,10 +105,14 @@ func history(state *xmltree.Node, a agentOf) *xmltree.Node {
 		all = lrm.AddNew("lrm_resources")
 	}
 	for _, id := range []string{a.rsc, a.name} {
+		var found []*xmltree.Node
 		for h := all.Child("lrm_resource"); h != nil; h = h.NextNamed() {
 			if h.ID() == id {
-				return h
+				found = append(found, h)
 			}
+		}
+		if len(found) == 1 { // two of that name are as good as none, as in the original
+			return found[0]
 		}
 	}
 	h := all.AddNew("lrm_resource", xmltree.Attr{Name: "id", Value: a.name}, xmltree.Attr{Name: "class", Value: a.class})
