@@ -5,7 +5,7 @@ export PACESYNC_SHARED ?= $(abspath ../shared)
 GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help build packages packages-demo check staticcheck demo test e2e test-long test-fresh race fuzz-smoke bench clean
+.PHONY: help build packages packages-demo check staticcheck demo test e2e test-long test-fresh race fuzz-smoke bench bench-go clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,7 +50,10 @@ race: ## unit tests under the race detector
 fuzz-smoke: ## every fuzz target for 10 s (FUZZTIME=…)
 	@$(GO) run ./test/run -fuzz $(or $(FUZZTIME),10s)
 
-bench: ## benchmarks with allocations
+bench: packages build ## our corosync beside Debian's: rates, cost, latency, as ratios in one run (ARGS=-rounds=5)
+	$(GO) run ./test/bench $(ARGS)
+
+bench-go: ## Go benchmarks with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 clean: ## remove what was built
