@@ -280,7 +280,9 @@ func (v *Vote) setVotes(c *Config) {
 			nodeExpected += uint32(deviceVotes)
 		}
 	}
-	if v.tracking {
+	// Upstream takes a barrier of 0 too, so that without a nodelist a node that
+	// tracks for the first time expects no votes and is quorate alone.
+	if v.tracking && (v.trackingBarrier != 0 || v.literal) {
 		expected = v.trackingBarrier
 	}
 	if c.Nodes != nil {

@@ -74,8 +74,8 @@ type Vote struct {
 	lmsAt    time.Time // end of the last_man_standing window; zero: not armed
 	deviceAt time.Time // when the device counts as lost; zero: not armed
 
-	// literal keeps upstream's flaws that are mended here (see decide), for the
-	// comparison with it.
+	// literal keeps upstream's flaws that are mended here (see decide and
+	// setVotes), for the comparison with it.
 	literal bool
 
 	out []Effect
@@ -90,8 +90,10 @@ type extreme struct {
 
 // New makes the quorum of a node that is alone, from its configuration. It
 // returns upstream's text for a configuration that cannot work.
-func New(self uint32, c *Config) (*Vote, error) {
-	v := &Vote{canOperate: true}
+func New(self uint32, c *Config) (*Vote, error) { return newVote(self, c, false) }
+
+func newVote(self uint32, c *Config, literal bool) (*Vote, error) {
+	v := &Vote{canOperate: true, literal: literal}
 	// A device may register without being configured.
 	v.deviceTimeout, v.deviceSyncTimeout = DefaultDeviceTimeout, DefaultDeviceSyncTimeout
 	v.us = v.addNode(self)

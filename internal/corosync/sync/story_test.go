@@ -26,6 +26,7 @@ import (
 //	nodes 1 2 3 [key=value…]   starts nodes with these quorum.* settings, alone
 //	ring (1 2) (3)             membership change and everything that follows
 //	ring (1 2) then (1 2 3)    the second change interrupts the first one's round
+//	stop 3                     ends a node in order, once its messages are out
 //	kill 3                     ends a node; nobody knows until the next ring
 //	client NAME node=1         a process that tracks quorum (model 1), votequorum, cpg
 //	client NAME node=1 model=0 the same with quorum model 0
@@ -205,6 +206,15 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		for _, a := range d.CmdArgs {
 			s.bus.Kill(number(t, a.Key))
 		}
+	case "stop":
+		id := number(t, d.CmdArgs[0].Key)
+		for _, e := range s.bus.Node(id).Engines {
+			if e.Stop != nil {
+				e.Stop()
+			}
+		}
+		s.bus.Settle()
+		s.bus.Kill(id)
 	case "advance":
 		by, err := time.ParseDuration(d.CmdArgs[0].Key)
 		if err != nil {
