@@ -16,16 +16,17 @@ import (
 // cluster is a few engines on a network without faults but those a test makes:
 // enough for unit tests and stories. The seeded simulator is in totem/totemtest.
 type cluster struct {
-	t     testing.TB
-	now   time.Time
-	nodes []*testNode
-	queue flights
-	count int
-	delay time.Duration
-	lost  func(from, to wire.NodeID, data []byte) bool // nil: nothing
-	trace func(n *testNode, t srp.Trace)
-	cfg   srp.Config
-	check bool // run Engine.Check after each Step: slow
+	t       testing.TB
+	now     time.Time
+	nodes   []*testNode
+	queue   flights
+	count   int
+	delay   time.Duration
+	lost    func(from, to wire.NodeID, data []byte) bool // nil: nothing
+	rewrite func(from wire.NodeID, data []byte) []byte   // nil: as it is
+	trace   func(n *testNode, t srp.Trace)
+	cfg     srp.Config
+	check   bool // run Engine.Check after each Step: slow
 }
 
 type testNode struct {
@@ -179,6 +180,13 @@ func (n *testNode) submit(data []byte) error {
 	return err
 }
 
+func (c *cluster) rewritten(from wire.NodeID, data []byte) []byte {
+	if c.rewrite != nil {
+		return c.rewrite(from, data)
+	}
+	return bytes.Clone(data)
+}
+
 func (c *cluster) send(from wire.NodeID, d srp.Datagram) {
 	for _, n := range c.nodes {
 		if (d.To == 0 && n.id != from) || d.To == n.id {
@@ -186,7 +194,7 @@ func (c *cluster) send(from wire.NodeID, d srp.Datagram) {
 				continue
 			}
 			c.count++
-			heap.Push(&c.queue, flight{at: c.now.Add(c.delay), order: c.count, from: from, to: n.id, data: bytes.Clone(d.Data)})
+			heap.Push(&c.queue, flight{at: c.now.Add(c.delay), order: c.count, from: from, to: n.id, data: n.c.rewritten(from, d.Data)})
 		}
 	}
 }
