@@ -104,9 +104,6 @@ func ownCPU(b *testing.B) time.Duration {
 // two processes: a request with its answer (rtt), a request without (async), an
 // event (events).
 func BenchmarkIPC(b *testing.B) {
-	if _, err := exec.LookPath("gcc"); err != nil {
-		b.Skip("needs gcc and libqb-dev")
-	}
 	bin := build(b, "echo_client")
 	for _, mode := range []string{"rtt", "async", "events"} {
 		for _, size := range []int{64, 4096, 100_000} {

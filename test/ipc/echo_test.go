@@ -28,12 +28,9 @@ const (
 // build compiles a program of c/ and returns its path.
 func build(t testing.TB, name string) string {
 	t.Helper()
-	gcc, err := exec.LookPath("gcc")
-	if err != nil || !fileExists("/usr/include/qb/qbipcc.h") {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("gcc and libqb-dev are not installed")
-		}
-		t.Skip("needs gcc and libqb-dev")
+	gcc := need(t, "gcc")
+	if !fileExists("/usr/include/qb/qbipcc.h") {
+		missing(t, "libqb-dev (make packages)")
 	}
 	bin := filepath.Join(t.TempDir(), name)
 	out, err := exec.Command(gcc, "-std=gnu11", "-O2", "-Wall", "-Wextra", "-o", bin, "c/"+name+".c", "-lqb", "-lpthread").CombinedOutput()

@@ -24,8 +24,11 @@ func sandbox(t *testing.T, shmSize string) (outside bool) {
 	if os.Getenv(insideVar) != "" {
 		return false
 	}
-	if os.Getenv("E2E") == "" || os.Geteuid() != 0 {
+	if os.Getenv("E2E") == "" {
 		t.Skip("needs root and private namespaces: set E2E=1, or use make e2e")
+	}
+	if os.Geteuid() != 0 {
+		missing(t, "root, for private namespaces")
 	}
 	setup := fmt.Sprintf(`set -e
 mount --make-rprivate /
@@ -45,28 +48,34 @@ exec "$@"`, shmSize)
 		t.Fatalf("the run inside private namespaces failed: %v", err)
 	}
 	if strings.Contains(string(out), "--- SKIP") {
-		t.Skip("skipped inside")
+		t.Skip("SKIPPED, NOT TESTED: see the run inside")
 	}
 	return true
 }
 
-// need skips the test when a program of the originals is missing, except in
-// CI where that is a failure.
-func need(t *testing.T, program string) string {
+// missing skips the test for want of something, loudly; with CI=true that is a
+// failure.
+func missing(t testing.TB, what string) {
 	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		for _, dir := range []string{"/usr/sbin", "/sbin"} {
-			if p := filepath.Join(dir, program); fileExists(p) {
-				return p
-			}
-		}
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed", program)
-		}
-		t.Skipf("%s is not installed", program)
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("cannot run: %s is missing", what)
 	}
-	return path
+	t.Skipf("SKIPPED, NOT TESTED: %s is missing", what)
+}
+
+// need is the path of a program of the machine's.
+func need(t testing.TB, program string) string {
+	t.Helper()
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	for _, dir := range []string{"/usr/sbin", "/sbin"} {
+		if p := filepath.Join(dir, program); fileExists(p) {
+			return p
+		}
+	}
+	missing(t, program+" (make packages)")
+	return ""
 }
 
 func fileExists(p string) bool { _, err := os.Stat(p); return err == nil }
