@@ -384,6 +384,9 @@ func TestReloadRefusedLeavesNoTrace(t *testing.T) {
 			if got := answer(t, conn); got != service.ErrInvalidParam {
 				t.Errorf("answer: %v", got)
 			}
+			if x.name == "value" && !slices.Contains(n.log, "see "+confFile+":5: totem.token: 10") {
+				t.Errorf("nothing tells the line: %q", n.log)
+			}
 			if !slices.Contains(n.log, x.log) {
 				t.Errorf("log %q\nlacks %q", n.log, x.log)
 			}

@@ -13,7 +13,7 @@ const DefaultKeyFile = "/etc/corosync/authkey"
 // readCrypto reads the crypto options and the key (totemconfig.c:
 // totem_get_crypto, totem_config_keyread). Words that the parser would have refused, as
 // they can come through cmap, count as none.
-func readCrypto(m *cmap.Map, env Env, c *Crypto) string {
+func readCrypto(m *cmap.Map, env Env, c *Crypto, f *fault) string {
 	*c = Crypto{Model: "nss", Cipher: "none", Hash: "none"}
 	if s, ok := m.Str("totem.crypto_model"); ok {
 		c.Model = s
@@ -29,24 +29,28 @@ func readCrypto(m *cmap.Map, env Env, c *Crypto) string {
 	}
 	switch {
 	case c.Cipher != "none" && c.Hash == "none":
-		return "crypto_cipher requires crypto_hash with value other than none"
+		return f.at("crypto_cipher requires crypto_hash with value other than none", "totem.crypto_cipher", "totem.crypto_hash")
 	case c.Model == "none":
-		return "invalid crypto_model"
+		return f.at("invalid crypto_model", "totem.crypto_model")
 	case !c.Enabled():
 		return ""
 	}
-	return readKey(m, env, c)
+	return readKey(m, env, c, f)
 }
 
-func readKey(m *cmap.Map, env Env, c *Crypto) string {
+func readKey(m *cmap.Map, env Env, c *Crypto, f *fault) string {
+	keyfileKeys := []string{"totem.keyfile"}
 	path, ok := m.Str("totem.keyfile")
+	if !ok { // the default file: why is there to be a key at all?
+		keyfileKeys = cryptoKeys()
+	}
 	if !ok {
 		if v, inMap := m.Get("totem.key"); inMap {
 			switch {
 			case len(v.Raw) > maxKey:
-				return "key is too long"
+				return f.at("key is too long", "totem.key")
 			case len(v.Raw) < minKey:
-				return "key is too short"
+				return f.at("key is too short", "totem.key")
 			}
 			c.Key = v.Raw
 			return ""
@@ -55,13 +59,13 @@ func readKey(m *cmap.Map, env Env, c *Crypto) string {
 	}
 	data, err := env.ReadFile(path, maxKey)
 	if err == ErrDirectory {
-		return fmt.Sprintf("Could not read %s: %v", path, err)
+		return f.at(fmt.Sprintf("Could not read %s: %v", path, err), keyfileKeys...)
 	}
 	if err != nil {
-		return fmt.Sprintf("Could not open %s: %v", path, err)
+		return f.at(fmt.Sprintf("Could not open %s: %v", path, err), keyfileKeys...)
 	}
 	if len(data) < minKey {
-		return fmt.Sprintf("Could only read %d bits of minimum %d bits from %s.", len(data)*8, minKey*8, path)
+		return f.at(fmt.Sprintf("Could only read %d bits of minimum %d bits from %s.", len(data)*8, minKey*8, path), keyfileKeys...)
 	}
 	c.Key = string(data)
 	return ""

@@ -25,10 +25,10 @@ const (
 func Derive(m *cmap.Map, env Env) (*Config, error) {
 	d := &deriver{m: m, env: env, c: &Config{}}
 	if text := d.read(); text != "" {
-		return nil, &Error{Text: text, Status: StatusConfig, Where: whereRead, Notes: d.notes}
+		return nil, &Error{Text: text, Status: StatusConfig, Where: whereRead, Keys: d.keys, Notes: d.notes}
 	}
 	if text := d.validate(); text != "" {
-		return nil, &Error{Text: text, Status: StatusConfig, Where: whereValidate, Notes: d.notes, Warnings: d.warnings()}
+		return nil, &Error{Text: text, Status: StatusConfig, Where: whereValidate, Keys: d.keys, Notes: d.notes, Warnings: d.warnings()}
 	}
 	d.finish()
 	return d.c, nil
@@ -36,6 +36,7 @@ func Derive(m *cmap.Map, env Env) (*Config, error) {
 
 // deriver builds one Config. Its methods return the text of an objection, or "".
 type deriver struct {
+	fault
 	m   *cmap.Map
 	env Env
 	c   *Config
@@ -62,13 +63,13 @@ func (d *deriver) read() string {
 		return text
 	}
 	c.version, _ = m.U32("totem.version")
-	if text := readCrypto(m, d.env, &c.Crypto); text != "" {
+	if text := readCrypto(m, d.env, &c.Crypto, &d.fault); text != "" {
 		return text
 	}
 	c.LinkMode = "passive"
 	if s, ok := m.Str("totem.link_mode"); ok {
 		if len(s) >= 64 {
-			return "totem.link_mode is too long"
+			return d.at("totem.link_mode is too long", "totem.link_mode")
 		}
 		c.LinkMode = s
 	}
@@ -106,7 +107,7 @@ func (d *deriver) readTransport() string {
 	case s == "udp":
 		d.c.Transport = UDP
 	default:
-		return "Invalid transport type. Should be udpu, udp or knet"
+		return d.at("Invalid transport type. Should be udpu, udp or knet", "totem.transport")
 	}
 	return ""
 }
@@ -178,6 +179,12 @@ func (d *deriver) bindToNodelist() {
 	}
 }
 
+// ringKeys is the key of the local node's address on a link, from which keys of
+// the interface were made.
+func (d *deriver) ringKeys(link uint32) string {
+	return fmt.Sprintf("nodelist.node.%d.ring%d_addr", d.pos, link)
+}
+
 // scanUint reads a number as sscanf's %u does and returns what follows.
 func scanUint(s string) (n uint32, rest string, ok bool) {
 	digits := strings.TrimLeft(s, "+-")
@@ -236,7 +243,7 @@ func (d *deriver) readInterfaces(reload bool) string {
 		}
 		link, _, _ := scanUint(number) // atoi: no number is link 0
 		if link >= MaxLinks {
-			return tooBigLink(link)
+			return d.at(tooBigLink(link), key, d.ringKeys(link))
 		}
 		if slices.Contains(seen, link) {
 			continue
@@ -284,12 +291,12 @@ func (d *deriver) readAddresses(l *Link, link int, base string) string {
 	var ok bool
 	if s, given := d.m.Str(base + "bindnetaddr"); given {
 		if l.BindNet, ok = d.resolve(s, d.c.ipVersion); !ok {
-			return fmt.Sprintf("failed to parse bindnet address '%s'", s)
+			return d.at(fmt.Sprintf("failed to parse bindnet address '%s'", s), base+"bindnetaddr", d.ringKeys(uint32(link)))
 		}
 	}
 	if s, given := d.m.Str(base + "mcastaddr"); given {
 		if l.Mcast, ok = d.resolve(s, d.c.ipVersion); !ok {
-			return fmt.Sprintf("failed to parse mcast address '%s'", s)
+			return d.at(fmt.Sprintf("failed to parse mcast address '%s'", s), base+"mcastaddr")
 		}
 	} else if name, named := d.m.Str("totem.cluster_name"); named && d.c.Transport == UDP {
 		l.Mcast = clusterMulticast(name, link, d.c.Links[0].BindNet.Is6())
@@ -333,7 +340,7 @@ func (d *deriver) readFixed(l *Link, link int, base string) string {
 	case s == "sctp":
 		l.SCTP = true
 	default:
-		return "Unrecognised knet_transport. expected 'udp' or 'sctp'"
+		return d.at("Unrecognised knet_transport. expected 'udp' or 'sctp'", base+"knet_transport")
 	}
 	return ""
 }
@@ -341,7 +348,7 @@ func (d *deriver) readFixed(l *Link, link int, base string) string {
 // readMembers reads the old form of the nodelist.
 func (d *deriver) readMembers(l *Link, prefix string) string {
 	l.Members = nil
-	for _, v := range d.m.All(prefix) {
+	for key, v := range d.m.All(prefix) {
 		if _, ok := d.m.Str("nodelist.node.0.ring0_addr"); ok {
 			d.membersIgnored = true
 			return ""
@@ -353,7 +360,7 @@ func (d *deriver) readMembers(l *Link, prefix string) string {
 		}
 		addr, ok := d.resolve(s, d.c.ipVersion)
 		if !ok {
-			return fmt.Sprintf("failed to parse node address '%s'", s)
+			return d.at(fmt.Sprintf("failed to parse node address '%s'", s), key)
 		}
 		l.Members = append(l.Members, Member{Addr: addr})
 	}

@@ -49,12 +49,23 @@ type Error struct {
 	// names in its last log line.
 	Status int
 	Where  string
+	// Keys are those that the refusal is about; Locate finds them in the file.
+	Keys []string
 	// Notes and Warnings were found before it; they are to be logged first, at
 	// levels debug and warning.
 	Notes, Warnings []string
 }
 
 func (e *Error) Error() string { return e.Text }
+
+// fault notes the keys that an objection is about.
+type fault struct{ keys []string }
+
+// at returns the text of an objection and notes its keys.
+func (f *fault) at(text string, keys ...string) string {
+	f.keys = keys
+	return text
+}
 
 // Exit statuses of a refused configuration (exec/main.h: enum e_corosync_done).
 const (

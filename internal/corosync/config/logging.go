@@ -64,12 +64,13 @@ func ReadLogging(m *cmap.Map) (*Logging, error) {
 		text = r.subsystems()
 	}
 	if text != "" {
-		return nil, &Error{Text: inConfig(text + "."), Status: StatusLogging, Where: "main.c:1389"}
+		return nil, &Error{Text: inConfig(text + "."), Status: StatusLogging, Where: "main.c:1389", Keys: r.keys}
 	}
 	return r.l, nil
 }
 
 type logReader struct {
+	fault
 	m *cmap.Map
 	l *Logging
 }
@@ -84,7 +85,7 @@ func (r *logReader) onOff(name string, dflt bool) (v bool, text string) {
 	case s == "off":
 		return false, ""
 	}
-	return dflt, "unknown value for " + name
+	return dflt, r.at("unknown value for "+name, "logging."+name)
 }
 
 func (r *logReader) format() (text string) {
@@ -101,7 +102,7 @@ func (r *logReader) format() (text string) {
 	case s == "off":
 		r.l.Timestamp = TimeNone
 	default:
-		return "unknown value for timestamp"
+		return r.at("unknown value for timestamp", "logging.timestamp")
 	}
 	r.l.Blackbox, text = r.onOff("blackbox", true)
 	return text
@@ -116,23 +117,23 @@ func (r *logReader) target(path string, def LogTarget) (t LogTarget, text string
 		to   *bool
 	}{{"to_stderr", &t.Stderr}, {"to_syslog", &t.Syslog}} {
 		if text = destination(key, dest.name, dest.to); text != "" {
-			return t, text
+			return t, r.at(text, path+"."+dest.name)
 		}
 	}
 	if s, ok := key("syslog_facility"); ok {
 		if r.l.Facility, ok = facility(s); !ok {
-			return t, "unknown syslog facility specified"
+			return t, r.at("unknown syslog facility specified", path+".syslog_facility")
 		}
 	}
 	if s, ok := key("syslog_level"); ok {
 		r.obsolete("syslog_level", "syslog_priority")
 		if t.SyslogLevel, ok = priority(s); !ok {
-			return t, "unknown syslog level specified"
+			return t, r.at("unknown syslog level specified", path+".syslog_level")
 		}
 	}
 	if s, ok := key("syslog_priority"); ok {
 		if t.SyslogLevel, ok = priority(s); !ok {
-			return t, "unknown syslog priority specified"
+			return t, r.at("unknown syslog priority specified", path+".syslog_priority")
 		}
 	}
 	if s, ok := key("logfile"); ok {
@@ -143,12 +144,12 @@ func (r *logReader) target(path string, def LogTarget) (t LogTarget, text string
 	}
 	for _, name := range []string{"to_file", "to_logfile"} {
 		if text = destination(key, name, &t.File); text != "" {
-			return t, text
+			return t, r.at(text, path+"."+name)
 		}
 	}
 	if s, ok := key("logfile_priority"); ok {
 		if t.FileLevel, ok = priority(s); !ok {
-			return t, "unknown logfile priority specified"
+			return t, r.at("unknown logfile priority specified", path+".logfile_priority")
 		}
 	}
 	switch s, ok := key("debug"); {
@@ -157,7 +158,7 @@ func (r *logReader) target(path string, def LogTarget) (t LogTarget, text string
 	case s == "trace":
 		t.FileLevel, t.SyslogLevel = service.LevelTrace, service.LevelTrace
 	case ok && s != "off":
-		return t, "unknown value for debug"
+		return t, r.at("unknown value for debug", path+".debug")
 	}
 	return t, ""
 }
@@ -183,7 +184,7 @@ func (r *logReader) subsystems() string {
 			continue
 		}
 		if len(name) >= maxSubsysName || len(r.l.Subsys) >= maxSubsys {
-			return "unable to create new logging subsystem"
+			return r.at("unable to create new logging subsystem", key)
 		}
 		t, text := r.target(prefix+name, base)
 		if text != "" {

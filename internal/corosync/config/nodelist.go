@@ -129,12 +129,12 @@ func (d *deriver) readNodelist() string {
 		c.NodeID, _ = m.U32(fmt.Sprintf("nodelist.node.%d.nodeid", pos))
 		if c.NodeID == 0 {
 			if c.Transport == Knet {
-				return "Knet requires an explicit nodeid for the local node"
+				return d.at("Knet requires an explicit nodeid for the local node", nodeKeys(pos, "nodeid", "name", "ring0_addr")...)
 			}
 			addr, _ := m.Str(fmt.Sprintf("nodelist.node.%d.ring0_addr", pos))
 			id, ok := d.generateID(addr)
 			if !ok {
-				return "An IPV6 network requires that a node ID be specified"
+				return d.at("An IPV6 network requires that a node ID be specified", nodeKeys(pos, "ring0_addr")...)
 			}
 			c.NodeID = id
 		}
@@ -144,6 +144,14 @@ func (d *deriver) readNodelist() string {
 	}
 	d.localAddresses(pos)
 	return ""
+}
+
+// nodeKeys are keys of a node.
+func nodeKeys(pos int, names ...string) []string {
+	for i, name := range names {
+		names[i] = fmt.Sprintf("nodelist.node.%d.%s", pos, name)
+	}
+	return names
 }
 
 // generateID makes a node id from the IPv4 address that a name resolves to.
@@ -176,7 +184,7 @@ func (d *deriver) placeNodes() string {
 			continue
 		}
 		if link >= MaxLinks {
-			return tooBigLink(link)
+			return d.at(tooBigLink(link), key)
 		}
 		name, isStr := v.AsString()
 		if !isStr {
@@ -188,11 +196,11 @@ func (d *deriver) placeNodes() string {
 		}
 		addr, ok := d.resolve(name, d.c.ipVersion)
 		if !ok {
-			return fmt.Sprintf("failed to parse node address '%s'", name)
+			return d.at(fmt.Sprintf("failed to parse node address '%s'", name), key)
 		}
 		l := &d.c.Links[link]
 		if len(l.Members) >= MaxNodes {
-			return inConfig(fmt.Sprintf("more than %d nodes on link %d", MaxNodes, link))
+			return d.at(inConfig(fmt.Sprintf("more than %d nodes on link %d", MaxNodes, link)), key)
 		}
 		l.Configured = true
 		l.Members = append(l.Members, Member{NodeID: id, Addr: addr})
@@ -209,7 +217,7 @@ func (d *deriver) nodeID(pos int, addr string) (id uint32, text string) {
 		ring0, ok := d.m.Str(fmt.Sprintf("nodelist.node.%d.ring0_addr", pos))
 		if ok {
 			if id, ok = d.generateID(ring0); !ok {
-				return 0, fmt.Sprintf("An IPV6 network requires that a node ID be specified for address '%s'.", addr)
+				return 0, d.at(fmt.Sprintf("An IPV6 network requires that a node ID be specified for address '%s'.", addr), nodeKeys(pos, "ring0_addr")...)
 			}
 			d.note("Generated nodeid = %d for %s", id, ring0)
 			_ = d.m.Set(key, cmap.U32(id))
@@ -217,9 +225,9 @@ func (d *deriver) nodeID(pos int, addr string) (id uint32, text string) {
 	}
 	switch {
 	case knet && id == 0:
-		return 0, fmt.Sprintf("Knet requires an explicit nodeid to be specified for address '%s'.", addr)
+		return 0, d.at(fmt.Sprintf("Knet requires an explicit nodeid to be specified for address '%s'.", addr), nodeKeys(pos, "nodeid", "ring0_addr")...)
 	case knet && id >= 65536:
-		return 0, fmt.Sprintf("Knet requires nodeid to be less than 65536 for address '%s'.", addr)
+		return 0, d.at(fmt.Sprintf("Knet requires nodeid to be less than 65536 for address '%s'.", addr), key)
 	}
 	return id, ""
 }

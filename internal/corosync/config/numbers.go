@@ -108,7 +108,7 @@ var checkOrder = [...]string{"totem.max_network_delay", "totem.token", "totem.to
 	"totem.hold", "totem.join", "totem.consensus", "totem.merge", "totem.downcheck"}
 
 // check returns the first objection to the timers, or "".
-func (v *numbers) check(m *cmap.Map) string {
+func (v *numbers) check(m *cmap.Map, f *fault) string {
 	timers := totemTimers()
 	for _, key := range checkOrder {
 		var o *Option
@@ -122,15 +122,15 @@ func (v *numbers) check(m *cmap.Map) string {
 		switch {
 		case key == "totem.token_warning":
 			if n > 100 {
-				return fmt.Sprintf("The token warning parameter (%d%%) must be between 0 (disabled) and 100.", int32(n))
+				return f.at(fmt.Sprintf("The token warning parameter (%d%%) must be between 0 (disabled) and 100.", int32(n)), key)
 			}
 		case n < o.timer.min && key == "totem.token_retransmit" && !given:
-			return "Not appropriate token or token_retransmits_before_loss_const value set"
+			return f.at("Not appropriate token or token_retransmits_before_loss_const value set", "totem.token", "totem.token_retransmits_before_loss_const")
 		case n < o.timer.min:
-			return fmt.Sprintf("The %s (%d ms) may not be less than (%d ms).", o.timer.what, int32(n), o.timer.min)
+			return f.at(fmt.Sprintf("The %s (%d ms) may not be less than (%d ms).", o.timer.what, int32(n), o.timer.min), key)
 		case key == "totem.consensus" && n < v.get("totem.join"):
-			return fmt.Sprintf("The consensus timeout parameter (%d ms) may not be less than join timeout (%d ms).",
-				int32(n), int32(v.get("totem.join")))
+			return f.at(fmt.Sprintf("The consensus timeout parameter (%d ms) may not be less than join timeout (%d ms).",
+				int32(n), int32(v.get("totem.join"))), key, "totem.join", "totem.token")
 		}
 	}
 	return ""

@@ -14,15 +14,16 @@ import (
 type Reload struct {
 	// Notices are for the log, at level notice, in order.
 	Notices []string
-	// Errors are for the log, at level error; the last one is what made the
-	// file be refused. Config is nil then.
+	// Errors are for the log, at level error: why the file is refused, and the
+	// lines that it is about. Config is nil then.
 	Errors []string
 	// Config is the new configuration; nil: refused.
 	Config *Config
 	// CryptoChanged: packets are to be protected another way.
 	CryptoChanged bool
 
-	temp *cmap.Map
+	temp   *cmap.Map
+	locate func(keys []string) []string
 }
 
 // reloaded are the parts of the map whose keys a reload deletes when the file
@@ -48,7 +49,7 @@ func Fixed(live *cmap.Map) *cmap.Map {
 // (exec/cfg.c: message_handler_req_exec_cfg_reload_config). kept is what Fixed
 // returned. It may block and touches no shared state.
 func Prepare(env Env, file string, kept *cmap.Map, prev *Config) *Reload {
-	r := &Reload{}
+	r := &Reload{locate: func(keys []string) []string { return Locate(env, file, keys) }}
 	temp, err := Parse(env, file)
 	if err != nil {
 		return r.refuse("Unable to reload config file: " + err.Error())
@@ -57,11 +58,11 @@ func Prepare(env Env, file string, kept *cmap.Map, prev *Config) *Reload {
 	r.keepFixed(kept, prev)
 	d := &deriver{m: temp, env: env, c: prev.restart()}
 	if text := d.readInterfaces(true); text != "" {
-		return r.refuse("Cannot configure new interface definitions: " + text)
+		return r.refuse("Cannot configure new interface definitions: "+text, d.keys...)
 	}
 	d.keepLinks(prev)
 	if text := d.placeNodes(); text != "" {
-		return r.refuse("Cannot configure new interface definitions: " + text)
+		return r.refuse("Cannot configure new interface definitions: "+text, d.keys...)
 	}
 	pos, found := d.findLocal()
 	d.c.localPos = noPos
@@ -71,15 +72,15 @@ func Prepare(env Env, file string, kept *cmap.Map, prev *Config) *Reload {
 	d.bindToNodelist()
 	d.localAddresses(pos)
 	if r.Errors = d.changedAddresses(prev); r.Errors != nil {
-		return r.refuse("Cannot configure new interface definitions: To reconfigure an interface it must be deleted and " +
-			"recreated. A working interface needs to be available to corosync at all times")
+		return r.refuse("Cannot configure new interface definitions: To reconfigure an interface it must be deleted and "+
+			"recreated. A working interface needs to be available to corosync at all times", d.keys...)
 	}
-	if text := readCrypto(temp, env, &d.c.Crypto); text != "" {
-		return r.refuse("Crypto configuration is not valid: " + text)
+	if text := readCrypto(temp, env, &d.c.Crypto, &d.fault); text != "" {
+		return r.refuse("Crypto configuration is not valid: "+text, d.keys...)
 	}
 	d.num = computeNumbers(temp, len(d.c.Links[0].Members))
 	if text := d.validateReload(); text != "" {
-		return r.refuse("Configuration is not valid: " + inConfig(text))
+		return r.refuse("Configuration is not valid: "+inConfig(text), d.keys...)
 	}
 	d.num.publish(temp)
 	d.pingTimers()
@@ -88,8 +89,11 @@ func Prepare(env Env, file string, kept *cmap.Map, prev *Config) *Reload {
 	return r
 }
 
-func (r *Reload) refuse(text string) *Reload {
+func (r *Reload) refuse(text string, keys ...string) *Reload {
 	r.Errors = append(r.Errors, text)
+	for _, line := range r.locate(keys) {
+		r.Errors = append(r.Errors, "see "+line)
+	}
 	r.Config, r.temp = nil, nil
 	return r
 }
@@ -165,6 +169,7 @@ func (d *deriver) changedAddresses(prev *Config) []string {
 		for _, m := range l.Members {
 			k := slices.IndexFunc(old.Members, func(o Member) bool { return o.NodeID == m.NodeID })
 			if k >= 0 && old.Members[k].Addr != m.Addr {
+				d.keys = append(d.keys, d.ringOf(i)...)
 				out = append(out, fmt.Sprintf("new config has different address for link %d (addr changed from %s to %s). Internal value was NOT changed.",
 					i, old.Members[k].Addr, m.Addr))
 			}
@@ -180,7 +185,7 @@ func (d *deriver) validateReload() string {
 		return "No valid name found for local host"
 	}
 	if id, _ := d.m.U32(fmt.Sprintf("nodelist.node.%d.nodeid", d.c.localPos)); id != d.c.NodeID {
-		return fmt.Sprintf("nodeid of the local node is %d and cannot become %d at run-time", d.c.NodeID, id)
+		return d.at(fmt.Sprintf("nodeid of the local node is %d and cannot become %d at run-time", d.c.NodeID, id), nodeKeys(d.c.localPos, "nodeid")...)
 	}
 	if text := d.tooManyLinks(); text != "" {
 		return text
@@ -189,7 +194,7 @@ func (d *deriver) validateReload() string {
 		return text
 	}
 	if d.c.Transport != Knet && d.c.Crypto.Enabled() {
-		return "crypto_cipher & crypto_hash are only valid for the Knet transport."
+		return d.at("crypto_cipher & crypto_hash are only valid for the Knet transport.", cryptoKeys()...)
 	}
 	return d.duplicates()
 }
@@ -218,7 +223,7 @@ func (r *Reload) Commit(live *cmap.Map) error {
 func Update(live *cmap.Map, prev *Config) (*Config, error) {
 	next := *prev
 	d := &deriver{m: live, c: &next, num: computeNumbers(live, len(prev.Links[0].Members))}
-	if text := d.num.check(live); text != "" {
+	if text := d.num.check(live, &d.fault); text != "" {
 		return nil, &Error{Text: inConfig(text)}
 	}
 	d.num.publish(live)

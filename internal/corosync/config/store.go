@@ -46,6 +46,33 @@ func Parse(env Env, file string) (*cmap.Map, error) {
 	return s.m, nil
 }
 
+// maxLocated bounds the lines of Locate: the addresses of a link can be many.
+const maxLocated = 8
+
+// Locate tells where in the file the keys stand, those that do, as
+// "FILE:LINE: KEY: VALUE". It is for the keys that an Error names.
+func Locate(env Env, file string, keys []string) []string {
+	data, err := env.ReadFile(file, maxFile)
+	if err != nil || len(keys) == 0 {
+		return nil
+	}
+	s := &store{env: env, m: cmap.NewMap(), options: Options(), lines: map[string]int{}}
+	_ = scan(data, file, s) // what was accepted before is accepted again
+	var out []string
+	for _, key := range keys {
+		line, ok := s.lines[key]
+		if !ok || len(out) >= maxLocated {
+			continue
+		}
+		v, _ := s.m.Get(key)
+		if key == "totem.key" {
+			v = cmap.Str("***") // a secret
+		}
+		out = append(out, fmt.Sprintf("%s:%d: %s: %v", file, line, key, v))
+	}
+	return out
+}
+
 func clip(s string, n int) string { return s[:min(len(s), n)] }
 
 // store turns sections and keys into typed cmap keys (coroparse.c:
@@ -62,12 +89,18 @@ type store struct {
 	daemon  *string
 	logKV   []pair
 	node    int // position of the node section
+
+	line  int            // being read
+	lines map[string]int // where each key got its value; nil: nobody asks
 }
+
+func (s *store) at(line int) { s.line = line }
 
 // pair is a value that waits for the end of its section, which says its key.
 type pair struct {
 	name string
 	val  cmap.Value
+	line int
 }
 
 func (s *store) open(path string, around section) (section, string) {
@@ -104,7 +137,7 @@ func (s *store) item(path, key, value string, in section) string {
 		case key == "name" && in == secLoggingDaemon:
 			s.daemon = &value
 		default:
-			s.logKV = append(s.logKV, pair{key, cmap.Str(value)})
+			s.logKV = append(s.logKV, pair{key, cmap.Str(value), s.line})
 		}
 		return ""
 	case secUIDGID:
@@ -148,6 +181,9 @@ func (s *store) typed(key string, o *Option, value string) string {
 }
 
 func (s *store) set(key string, v cmap.Value) string {
+	if s.lines != nil {
+		s.lines[key] = s.line
+	}
 	if err := s.m.Set(key, v); err != nil {
 		return clip256(fmt.Sprintf("Can't store key \"%s\" into icmap, returned error is %v", key, err))
 	}
@@ -238,7 +274,7 @@ func (s *store) interfaceItem(path, value string) string {
 		return ""
 	}
 	s.ifaceKV = slices.DeleteFunc(s.ifaceKV, func(p pair) bool { return p.name == name })
-	s.ifaceKV = append(s.ifaceKV, pair{name, v})
+	s.ifaceKV = append(s.ifaceKV, pair{name, v, s.line})
 	return ""
 }
 
@@ -283,6 +319,7 @@ func (s *store) close(path string, in section) string {
 func (s *store) closeInterface() string {
 	base := fmt.Sprintf("totem.interface.%d.", s.link)
 	for _, p := range s.ifaceKV {
+		s.line = p.line
 		if text := s.set(base+p.name, p.val); text != "" {
 			return text
 		}
@@ -303,6 +340,7 @@ func (s *store) closeInterface() string {
 func (s *store) closeLogger(base string, names ...string) string {
 	slices.Reverse(s.logKV)
 	for _, p := range s.logKV {
+		s.line = p.line
 		if text := s.set(clip(base+"."+p.name, maxPath-1), p.val); text != "" {
 			return text
 		}
@@ -340,6 +378,8 @@ func (s *store) closeDaemon() string {
 
 // uidgidFile reads the files of uidgid.d (coroparse.c: uidgid_config_parser_cb).
 type uidgidFile struct{ s *store }
+
+func (u uidgidFile) at(line int) { u.s.at(line) }
 
 func (u uidgidFile) open(path string, _ section) (section, string) {
 	if path != "uidgid" {

@@ -16,6 +16,7 @@ const maxLine = 512
 
 // handler gets what scan finds. Each method returns the text of an error, or "".
 type handler interface {
+	at(line int) // called before the others, for each line of interest
 	open(path string, around section) (section, string)
 	item(path, key, value string, in section) string
 	close(path string, in section) string
@@ -38,6 +39,7 @@ func scan(data []byte, file string, h handler) error {
 			break
 		}
 		top := &stack[len(stack)-1]
+		h.at(in.number)
 		text := scanLine(line, &in, h, &stack, top)
 		if text != "" {
 			return parseError(file, in.number, text)

@@ -17,7 +17,7 @@ func (d *deriver) validate() string {
 		}
 	}
 	if c.version != 2 {
-		return inConfig("This totem parser can only parse version 2 configurations.")
+		return d.at(inConfig("This totem parser can only parse version 2 configurations."), "totem.version")
 	}
 	if text := d.validateVolatile(); text != "" {
 		return inConfig(text)
@@ -26,13 +26,13 @@ func (d *deriver) validate() string {
 		return text
 	}
 	if c.LinkMode != "active" && c.LinkMode != "rr" && c.LinkMode != "passive" {
-		return inConfig(fmt.Sprintf("The Knet link mode \"%s\" specified is invalid.  It must be active, passive or rr.\n", c.LinkMode))
+		return d.at(inConfig(fmt.Sprintf("The Knet link mode \"%s\" specified is invalid.  It must be active, passive or rr.\n", c.LinkMode)), "totem.link_mode")
 	}
 	if text := d.tooManyLinks(); text != "" {
 		return inConfig(text)
 	}
 	if c.Transport != Knet && c.Crypto.Enabled() {
-		return inConfig("crypto_cipher & crypto_hash are only valid for the Knet transport.")
+		return d.at(inConfig("crypto_cipher & crypto_hash are only valid for the Knet transport."), cryptoKeys()...)
 	}
 	return ""
 }
@@ -49,7 +49,7 @@ func (c *Config) configuredLinks() (n int) {
 // tooManyLinks: only knet has more than one.
 func (d *deriver) tooManyLinks() string {
 	if n := d.c.configuredLinks(); d.c.Transport != Knet && n > 1 {
-		return fmt.Sprintf("%d is too many configured interfaces for non-Knet transport.", n)
+		return d.at(fmt.Sprintf("%d is too many configured interfaces for non-Knet transport.", n), d.furtherLinks()...)
 	}
 	return ""
 }
@@ -57,25 +57,26 @@ func (d *deriver) tooManyLinks() string {
 func (d *deriver) validateLink(i int) string {
 	c, l := d.c, &d.c.Links[i]
 	udp := c.Transport == UDP
+	base := fmt.Sprintf("totem.interface.%d.", i)
 	switch {
 	case !l.Configured:
 		return ""
 	case udp && !l.Mcast.IsValid():
-		return fmt.Sprintf("No multicast address specified for interface %d", i)
+		return d.at(fmt.Sprintf("No multicast address specified for interface %d", i), base+"mcastaddr", "totem.transport")
 	case l.Port == 0:
-		return fmt.Sprintf("No multicast port specified for interface %d", i)
+		return d.at(fmt.Sprintf("No multicast port specified for interface %d", i), append([]string{base + "mcastport"}, d.ringOf(i)...)...)
 	case !udp && l.TTL != 1:
-		return fmt.Sprintf("Can only set ttl on multicast transport types for interface %d", i)
+		return d.at(fmt.Sprintf("Can only set ttl on multicast transport types for interface %d", i), base+"ttl")
 	case c.Transport != Knet && l.Priority != 1:
-		return fmt.Sprintf("Can only set link priority on knet transport type for interface %d", i)
+		return d.at(fmt.Sprintf("Can only set link priority on knet transport type for interface %d", i), base+"knet_link_priority")
 	case l.Mcast.Is6() && c.NodeID == 0:
-		return fmt.Sprintf("An IPV6 network requires that a node ID be specified for interface %d", i)
+		return d.at(fmt.Sprintf("An IPV6 network requires that a node ID be specified for interface %d", i), base+"mcastaddr")
 	case !udp || c.broadcast:
 		return ""
 	case l.Mcast.Is4() != l.BindNet.Is4() || !l.BindNet.IsValid():
-		return fmt.Sprintf("Multicast address family does not match bind address family for interface %d", i)
+		return d.at(fmt.Sprintf("Multicast address family does not match bind address family for interface %d", i), base+"mcastaddr")
 	case l.Mcast.Is4() && !l.Mcast.IsMulticast():
-		return fmt.Sprintf("mcastaddr is not a correct multicast address for interface %d", i)
+		return d.at(fmt.Sprintf("mcastaddr is not a correct multicast address for interface %d", i), base+"mcastaddr")
 	}
 	return ""
 }
@@ -83,7 +84,7 @@ func (d *deriver) validateLink(i int) string {
 // validateVolatile checks what a reload may change too (totemconfig.c:
 // totem_volatile_config_validate).
 func (d *deriver) validateVolatile() string {
-	if text := d.num.check(d.m); text != "" {
+	if text := d.num.check(d.m, &d.fault); text != "" {
 		return text
 	}
 	if text := d.validateLinkCount(); text != "" {
@@ -96,7 +97,7 @@ func (d *deriver) validateVolatile() string {
 		first := l.Members[0].Addr
 		for _, m := range l.Members[1:] {
 			if m.Addr.Is4() != first.Is4() {
-				return fmt.Sprintf("Nodes for link %d have different IP families (compared %s with %s)", i, m.Addr, first)
+				return d.at(fmt.Sprintf("Nodes for link %d have different IP families (compared %s with %s)", i, m.Addr, first), d.ringOf(i)...)
 			}
 		}
 	}
@@ -120,12 +121,12 @@ func (d *deriver) validateLinkCount() string {
 	}
 	for i := range members {
 		if _, ok := d.m.Str(fmt.Sprintf("nodelist.node.%d.name", i)); !ok {
-			return "for a multi-link configuration, all nodes must have a 'name' attribute"
+			return d.at("for a multi-link configuration, all nodes must have a 'name' attribute", nodeKeys(i, "nodeid", "ring0_addr")...)
 		}
 	}
-	for _, l := range d.c.Links {
+	for i, l := range d.c.Links {
 		if l.Configured && len(l.Members) != members {
-			return "Not all nodes have the same number of links"
+			return d.at("Not all nodes have the same number of links", d.ringOf(i)...)
 		}
 	}
 	return ""
@@ -148,10 +149,39 @@ func (d *deriver) duplicates() string {
 		}
 		for _, n := range nodes {
 			if n.id == uint32(id) {
-				text = fmt.Sprintf("Nodeid %d appears twice in corosync.conf", id)
+				text = d.at(fmt.Sprintf("Nodeid %d appears twice in corosync.conf", id),
+					append(nodeKeys(n.pos, "nodeid", "ring0_addr"), nodeKeys(pos, "nodeid", "ring0_addr")...)...)
 			}
 		}
 		nodes = append(nodes, node{pos, uint32(id)})
 	}
 	return text
+}
+
+// ringOf are the keys of all addresses on a link.
+func (d *deriver) ringOf(link int) (keys []string) {
+	for key := range d.m.All("nodelist.node.") {
+		if _, leaf, ok := nodeKey(key); ok {
+			if n, isRing := ringAddr(leaf); isRing && int(n) == link {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// furtherLinks are the keys that make links beyond link 0.
+func (d *deriver) furtherLinks() (keys []string) {
+	for i := 1; i < MaxLinks; i++ {
+		keys = append(keys, d.ringOf(i)...)
+		for key := range d.m.All(fmt.Sprintf("totem.interface.%d.", i)) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// cryptoKeys are the keys that ask for crypto.
+func cryptoKeys() []string {
+	return []string{"totem.crypto_cipher", "totem.crypto_hash", "totem.secauth"}
 }

@@ -91,11 +91,17 @@ func (d *Daemon) farewell(stderr io.Writer, err error) int {
 		fmt.Fprintln(stderr, refused.Text) // no log target is known yet
 		return refused.Status
 	case errors.As(err, &refused):
-		if refused.Status == exitLogConfig {
-			fmt.Fprintln(stderr, refused.Text)
+		lines := []string{refused.Text}
+		for _, line := range config.Locate(osenv.Env{}, d.opts.file, refused.Keys) {
+			lines = append(lines, "see "+line)
 		}
 		d.tell(refused.Notes, refused.Warnings)
-		d.log.main.Error("%s", refused.Text)
+		for _, line := range lines {
+			if refused.Status == exitLogConfig {
+				fmt.Fprintln(stderr, line)
+			}
+			d.log.main.Error("%s", line)
+		}
 		d.log.main.Error("Corosync Cluster Engine exiting with status %d at %s.", refused.Status, refused.Where)
 		return refused.Status
 	case errors.As(err, &ended):
