@@ -66,8 +66,8 @@ type Output struct {
 	// the receive sockets now, they are stale (totemsrp.c: pause_flush).
 	DropQueued bool
 	// More: carry this out, then call Take again, before the next Step. Messages
-	// behind one of the sync layer wait until it was handled, because it may be
-	// the one on which TransAck is called, and that changes how they are read.
+	// behind a regular view or one of the sync layer wait until that was handled,
+	// because TransAck may be called on it, and that changes how they are read.
 	More bool
 }
 
@@ -165,7 +165,9 @@ func (e *Engine) Take() *Output {
 		d := e.pending[e.next]
 		e.next++
 		if d.View != nil {
-			e.view(d.View, o)
+			if e.view(d.View, o); d.View.Kind == srp.ViewRegular {
+				break // who has nothing to sync acknowledges here
+			}
 		} else if e.message(d, o) && e.asm.trans {
 			break // it may be the one that ends the sync
 		}

@@ -79,9 +79,9 @@ func (s *statistics) tokenReceived(now time.Time) {
 func (s *statistics) tokenBacklog(n uint32)   { s.record().backlog = n }
 func (s *statistics) tokenSent(now time.Time) { s.record().tx = now }
 
-// Stats fills in the means and returns a copy of the counters (main.c:
-// corosync_totem_stats_updater). busy is not measured by a core without a clock:
-// AvgTokenWorkload stays 0 unless the shell sets it.
+// Stats copies the counters into dst, with the means over the last visits of
+// the token (main.c: corosync_totem_stats_updater). No time passes within a Step,
+// so AvgTokenWorkload is 0; upstream's is too, unless a visit takes a millisecond.
 func (r *Ring) Stats(dst *Stats) {
 	s := &r.stats
 	*dst = s.Stats
