@@ -110,14 +110,15 @@ func tell(ctx context.Context, w io.Writer, o options) error {
 	var ref *figures
 	if o.ref {
 		fmt.Fprint(w, "The reference first: the same story with Debian's corosync.\n\n")
-		f, err := tellOnce(ctx, w, o, lab.Debian, false)
+		f, _, err := tellOnce(ctx, w, o, lab.Debian, false)
 		if err != nil {
 			return fmt.Errorf("with the reference: %w", err)
 		}
 		ref = &f
 		fmt.Fprintln(w)
 	}
-	f, err := tellOnce(ctx, w, o, o.corosync, o.keep)
+	f, hints, err := tellOnce(ctx, w, o, o.corosync, o.keep)
+	defer func() { fmt.Fprint(w, hints) }()
 	if err != nil {
 		return err
 	}
@@ -150,26 +151,26 @@ func possible() error {
 }
 
 // tellOnce runs the story on a cluster of its own and clears up after it, also
-// after a failure or an interrupt, unless the cluster is to be kept.
-func tellOnce(ctx context.Context, w io.Writer, o options, corosync lab.Impl, keep bool) (f figures, err error) {
+// after a failure or an interrupt. A cluster that is to be kept stays up, with
+// hints how to look into it.
+func tellOnce(ctx context.Context, w io.Writer, o options, corosync lab.Impl, keep bool) (f figures, hints string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storyLimit)
 	defer cancel()
 	s, err := newStory(ctx, w, o, corosync)
 	if err != nil {
-		return f, err
+		return f, "", err
 	}
-	defer func() {
-		if err != nil {
-			s.lastWords()
-		}
-		if keep {
-			s.stayUp()
-			return
-		}
-		err = errors.Join(err, s.close())
-	}()
 	err = s.run(ctx)
-	return s.fig, err
+	interrupted := errors.Is(ctx.Err(), context.Canceled)
+	if interrupted {
+		err = errors.New("interrupted")
+	} else if err != nil {
+		s.lastWords()
+	}
+	if keep && !interrupted {
+		return s.fig, s.stayUp(), err
+	}
+	return s.fig, "", errors.Join(err, s.close())
 }
 
 // freeName returns a lab name that no other running demo uses. A lab of that

@@ -130,11 +130,11 @@ func (s *story) close() error {
 }
 
 // stayUp says how to look into the cluster. The power switch ends with this process.
-func (s *story) stayUp() {
+func (s *story) stayUp() string {
 	os.Remove(filepath.Join(s.lab.Dir(), "owner"))
 	lab := filepath.Join(s.bin, "pacesync") + " lab"
 	name := s.lab.Name()
-	fmt.Fprintf(s.w, `
+	return fmt.Sprintf(`
 The cluster stays up, without its power switch: fencing would fail now. Look into it:
   %[1]s status -l %[2]s
   %[1]s exec -l %[2]s n1 crm_mon -1
