@@ -82,6 +82,8 @@ func (s *scene) run() {
 	s.reloadErrors()
 	s.configure(lab.Conf{Totem: fast}, unnamed, "n1", "n2")
 	s.compare("without names", lines("corosync-quorumtool\ncorosync-quorumtool -a\ncorosync-quorumtool -ai\ncorosync-quorumtool -l -o n\ncorosync-cfgtool -s"))
+	s.configure(lab.Conf{Totem: fast}, func(conf string) string { return conf + "system {\n  qb_ipc_type: socket\n}\n" }, "n1", "n2", "n3")
+	s.compare("socket connections", append(anyDaemon(""), cpgRows()...))
 	s.device(fast)
 	s.configure(lab.Conf{Totem: fast}, noProvider, "n1")
 	s.compare("no provider", append(anyDaemon(""), lines("corosync-quorumtool -m\ncorosync-quorumtool -H\ncorosync-quorumtool -v 2 -n 9\ncorosync-quorumtool -la")...))
@@ -153,8 +155,9 @@ func (s *scene) tracking() {
 	}, "; ")
 	// The tracker's stdout is made to come out at once, which shows that it tracks.
 	script := func(args, end string) string {
-		return "rm -f /tmp/in.$$; mkfifo /tmp/in.$$; stdbuf -oL corosync-cmapctl " + args + " </tmp/in.$$ >/tmp/out.$$ & exec 3>/tmp/in.$$; " +
-			"until grep -q Type /tmp/out.$$ 2>/dev/null; do sleep 0.02; done; PATH=" + systemPath + "; " + changes + "; echo '" + end + "' >&3; exec 3>&-; wait $!; r=$?; cat /tmp/out.$$; exit $r"
+		return "in=/run/lab/in.$$; out=/run/lab/out.$$; rm -f $in $out; mkfifo $in; stdbuf -oL corosync-cmapctl " + args + " <$in >$out & exec 3>$in; " +
+			"until grep -q Type $out 2>/dev/null; do sleep 0.02; done; PATH=" + systemPath + "; " + changes + "; echo '" + end + "' >&3; exec 3>&-; " +
+			"wait $!; r=$?; cat $out; rm -f $in $out; exit $r"
 	}
 	var rows []row
 	for _, args := range []string{"-t test.t", "-T test.", "-bT test.", "-T test.t", "-t test.t test.tt.a", "-qt test.t", "-bqT test.tt", "-T test.t test.tt", "-T totem. test.", "-t nosuch"} {
