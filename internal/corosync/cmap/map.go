@@ -50,6 +50,7 @@ type Map struct {
 	keys     []string // ascending; Invariant: exactly the keys of entries
 	entries  map[string]*entry
 	trackers []*Track // in the order of notification: longest key first, see Track
+	changes  uint64   // of trackers so far
 	readOnly []roRule
 }
 
@@ -61,6 +62,10 @@ type entry struct {
 	num     uint64
 	counted bool
 	dead    bool // deleted; its Counter no longer notifies
+	// tracked says whether a tracker wants to know of the Counter's steps, as of
+	// asked, a value of Map.changes plus one.
+	tracked bool
+	asked   uint64
 }
 
 func (e *entry) value() Value {
@@ -271,6 +276,7 @@ func (m *Map) Track(key string, kinds ChangeKind, fn func(Change)) *Track {
 		i = len(m.trackers)
 	}
 	m.trackers = slices.Insert(slices.Clone(m.trackers), i, t)
+	m.changes++
 	return t
 }
 
@@ -280,6 +286,7 @@ func (t *Track) Stop() {
 		t.active = false
 		i := slices.Index(t.m.trackers, t)
 		t.m.trackers = slices.Delete(slices.Clone(t.m.trackers), i, i+1)
+		t.m.changes++
 	}
 }
 
@@ -333,10 +340,13 @@ func (c Counter) Inc() {
 		return
 	}
 	c.e.num++
-	for _, t := range c.m.trackers {
-		if t.kinds&Modified != 0 && strings.HasPrefix(c.e.key, t.key) {
-			c.m.notify(Change{Kind: Modified, Key: c.e.key, New: c.e.value()})
-			return
-		}
+	if c.e.asked != c.m.changes+1 {
+		c.e.asked = c.m.changes + 1
+		c.e.tracked = slices.ContainsFunc(c.m.trackers, func(t *Track) bool {
+			return t.wants(&Change{Kind: Modified, Key: c.e.key})
+		})
+	}
+	if c.e.tracked {
+		c.m.notify(Change{Kind: Modified, Key: c.e.key, New: c.e.value()})
 	}
 }

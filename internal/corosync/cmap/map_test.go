@@ -213,6 +213,11 @@ func TestCounter(t *testing.T) {
 		t.Errorf("tracker saw %v from %v", seen.New, seen.Old)
 	}
 	tr.Stop()
+	seen = Change{}
+	c.Inc()
+	if seen != (Change{}) {
+		t.Errorf("told after the end of tracking: %v", seen)
+	}
 	_ = m.Delete("runtime.services.cpg.0.tx")
 	c.Inc() // a deleted counter counts nothing and stays away
 	if _, ok := m.Get("runtime.services.cpg.0.tx"); ok {

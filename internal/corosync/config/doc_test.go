@@ -18,8 +18,8 @@ const docIntro = `# corosync.conf
 Generated from the table of options (internal/corosync/config); change it there and run
 ` + "`go test ./internal/corosync/config -run Doc -update`" + `.
 
-The file is /etc/corosync/corosync.conf, or the one given with ` + "`corosync -c FILE`" + `. ` + "`corosync -t`" + ` checks it and says, with file and
-line, what is wrong.
+The file is /etc/corosync/corosync.conf, or the one given with ` + "`corosync -c FILE`" + `. ` + "`corosync -t`" + ` checks it and says what is
+wrong, with the file and line; the daemon does the same when it starts, and in the log at a reload (corosync-cfgtool -R).
 
 - A line is ` + "`name {`, `}` or `key: value`" + `. Blanks around names and values do not count. A line whose first
   character is ` + "`#`" + ` is a comment; after a value it would be part of the value.
