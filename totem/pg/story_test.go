@@ -21,7 +21,8 @@ import (
 //
 //	nodes ids=(1,2,3) [token=1s] [seqstart=0xfffffff0] [mtu=300] [failrecv=5]
 //	                      start a cluster; the answer is what happens until it has formed
-//	advance 500ms [quiet] let time pass
+//	                      [sendjoin=80ms] [heartbeat=3]
+//	advance 500ms [quiet] let time pass; show: with every packet
 //	advance until=formed|state ids=(1,2)   until these are in one ring; or until GATHER is entered
 //	submit 1 TEXT         node 1 multicasts a text; size=N fills it up
 //	drop from=1 to=2 type=mcast|token|… count=3   lose the next so many (from, to, type: any)
@@ -56,6 +57,7 @@ type story struct {
 	drops []*dropRule
 	parts [][]wire.NodeID
 	begin time.Time
+	show  bool
 }
 
 type dropRule struct {
@@ -142,6 +144,11 @@ func (s *story) nodes() {
 	s.d.MaybeScanArgs(s.t, "seqstart", &seq)
 	s.d.MaybeScanArgs(s.t, "mtu", &cfg.NetMTU)
 	s.d.MaybeScanArgs(s.t, "failrecv", &cfg.FailRecvConst)
+	s.d.MaybeScanArgs(s.t, "heartbeat", &cfg.HeartbeatFailuresAllowed)
+	var sendJoin string
+	if s.d.MaybeScanArgs(s.t, "sendjoin", &sendJoin); sendJoin != "" {
+		cfg.SendJoin, _ = time.ParseDuration(sendJoin)
+	}
 	if token != "" {
 		cfg.Token, _ = time.ParseDuration(token)
 	}
@@ -168,8 +175,10 @@ func (s *story) nodes() {
 	}
 }
 
-func (s *story) quiet() bool {
-	return slices.ContainsFunc(s.d.CmdArgs, func(a datadriven.CmdArg) bool { return a.Key == "quiet" })
+func (s *story) quiet() bool { return s.flag("quiet") }
+
+func (s *story) flag(name string) bool {
+	return slices.ContainsFunc(s.d.CmdArgs, func(a datadriven.CmdArg) bool { return a.Key == name })
 }
 
 func (s *story) note(n *testNode, text string) {
@@ -178,6 +187,8 @@ func (s *story) note(n *testNode, text string) {
 
 func (s *story) advance() {
 	var until string
+	s.show = s.flag("show")
+	defer func() { s.show = false }()
 	s.d.MaybeScanArgs(s.t, "until", &until)
 	switch until {
 	case "":
@@ -218,6 +229,13 @@ func (s *story) submit() string {
 
 // lost plays the partition and the drops.
 func (s *story) lost(from, to wire.NodeID, data []byte) bool {
+	if s.show {
+		var m wire.Message
+		if err := m.Parse(data); err != nil {
+			s.t.Fatal(err)
+		}
+		s.note(s.c.node(from), fmt.Sprintf("-> %d %s", to, &m))
+	}
 	for _, p := range s.parts {
 		if slices.Contains(p, from) != slices.Contains(p, to) {
 			return true

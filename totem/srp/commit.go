@@ -29,7 +29,7 @@ func (commit) onJoin(r *Ring, j *wire.Join) {
 // Upstream compares the ring's number only.
 func (commit) onCommitToken(r *Ring, t *wire.CommitToken) {
 	if t.Ring != r.member.ring || t.Index != len(t.Addr) || !r.member.newMemb.same(t.Addr) {
-		r.drop(t.Node, "commit token in COMMIT: repeated, or of another ring")
+		r.refuse(t.Node, "commit token in COMMIT: repeated, or of another ring")
 		return
 	}
 	r.enterRecovery(t)

@@ -54,7 +54,7 @@ func (gather) onJoin(r *Ring, j *wire.Join) {
 	case learnedMore:
 		r.enterGather(CauseMergeDuringJoin)
 	case learnedTooMuch:
-		r.drop(j.From, "join message would make more than 384 nodes")
+		r.refuse(j.From, "join message would make more than 384 nodes")
 	case learnedNothing:
 		r.ignore("an older or narrower opinion, or of a node we gave up")
 	}
@@ -66,11 +66,11 @@ func (gather) onJoin(r *Ring, j *wire.Join) {
 func (gather) onCommitToken(r *Ring, t *wire.CommitToken) {
 	switch {
 	case !r.wanted().same(t.Addr):
-		r.drop(t.Node, "commit token of a ring with other members than agreed")
+		r.refuse(t.Node, "commit token of a ring with other members than agreed")
 	case t.Ring.Seq <= r.member.ring.Seq || t.Ring.Seq > maxRingSeq:
-		r.drop(t.Node, "commit token of an older ring, or with a number that cannot be")
+		r.refuse(t.Node, "commit token of an older ring, or with a number that cannot be")
 	case t.Index >= len(t.Addr) || t.Addr[t.Index] != r.self:
-		r.drop(t.Node, "commit token is not ours to fill in")
+		r.refuse(t.Node, "commit token is not ours to fill in")
 	default:
 		r.commit.CopyFrom(t)
 		r.enterCommit()

@@ -11,7 +11,7 @@ func (r *Ring) join(j *wire.Join) {
 		return
 	}
 	if j.RingSeq > maxRingSeq {
-		r.drop(j.From, "join message with a ring number that cannot be")
+		r.refuse(j.From, "join message with a ring number that cannot be")
 		return
 	}
 	if r.paused() {

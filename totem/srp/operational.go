@@ -33,7 +33,7 @@ func (operational) onMcast(r *Ring, m *wire.Mcast, raw []byte) {
 
 func (operational) onMergeDetect(r *Ring, m *wire.MergeDetect) {
 	if r.stale(m.From, m.Ring) {
-		r.drop(m.From, "merge detect of a ring that its sender has left")
+		r.refuse(m.From, "merge detect of a ring that its sender has left")
 		return
 	}
 	r.member.addProc(m.From)
@@ -45,25 +45,25 @@ func (operational) onMergeDetect(r *Ring, m *wire.MergeDetect) {
 // member sent before this ring was formed.
 func (operational) onJoin(r *Ring, j *wire.Join) {
 	if nodeListed(j.Failed, r.self) {
-		r.drop(j.From, "join message of a node that counts us as failed")
+		r.refuse(j.From, "join message of a node that counts us as failed")
 		return
 	}
 	if r.member.memb.has(j.From) && j.RingSeq < r.member.ring.Seq {
-		r.drop(j.From, "join message from before this ring")
+		r.refuse(j.From, "join message from before this ring")
 		return
 	}
 	switch r.learn(j) {
 	case learnedMore:
 		r.enterGather(CauseMergeDuringJoin)
 	case learnedTooMuch:
-		r.drop(j.From, "join message would make more than 384 nodes")
+		r.refuse(j.From, "join message would make more than 384 nodes")
 	default:
 		r.enterGather(CauseJoinDuringOperational)
 	}
 }
 
 func (operational) onCommitToken(r *Ring, t *wire.CommitToken) {
-	r.drop(t.Node, "commit token in OPERATIONAL: repeated, or for others")
+	r.refuse(t.Node, "commit token in OPERATIONAL: repeated, or for others")
 }
 
 func (operational) onTokenLoss(r *Ring) {

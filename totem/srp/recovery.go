@@ -61,7 +61,7 @@ func (r *Ring) wasFinished(j *wire.Join) bool {
 // no longer repeats the commit token to a member that missed it.
 func (recovery) onCommitToken(r *Ring, t *wire.CommitToken) {
 	if r.self != r.member.ring.Rep || r.member.originated || t.Ring != r.member.ring || int(t.TokenSeq) <= len(t.Addr) {
-		r.drop(t.Node, "commit token in RECOVERY: repeated, or not for us")
+		r.refuse(t.Node, "commit token in RECOVERY: repeated, or not for us")
 		return
 	}
 	r.member.originated = true

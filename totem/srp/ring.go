@@ -226,9 +226,15 @@ func (r *Ring) fire() {
 	}
 }
 
-// drop counts a datagram that is of no use and says why.
+// drop counts a datagram that is of no use and says why: what does not parse,
+// and messages that come when there is no ring for them (rx_msg_dropped).
 func (r *Ring) drop(from wire.NodeID, reason string) {
 	r.stats.RxMsgDropped++
+	r.trace(Trace{Kind: TraceDropped, Node: from, Reason: reason})
+}
+
+// refuse says why a datagram of the membership is not acted on.
+func (r *Ring) refuse(from wire.NodeID, reason string) {
 	r.trace(Trace{Kind: TraceDropped, Node: from, Reason: reason})
 }
 

@@ -32,7 +32,7 @@ func (s StateID) String() string {
 }
 
 // state is what a state does with each event; one file per state. A cell where
-// nothing is to be done says so by r.drop or r.ignore, with the reason.
+// nothing is to be done says so by r.drop, r.refuse or r.ignore, with the reason.
 type state interface {
 	id() StateID
 

@@ -33,7 +33,7 @@ type idleState struct {
 func (r *Ring) handleToken(t *wire.Token) {
 	if t.Ring != r.member.ring {
 		r.timers.cancel(timerHeartbeat)
-		r.drop(t.Node, "token of another ring")
+		r.refuse(t.Node, "token of another ring")
 		return
 	}
 	if t.TokenSeq.BeforeEq(r.token.seq) {
@@ -41,7 +41,7 @@ func (r *Ring) handleToken(t *wire.Token) {
 		return
 	}
 	if t.Seq.Before(r.order.aru) || t.Seq-r.order.aru >= sortQueueSize {
-		r.drop(t.Node, "token with a sequence number that cannot be")
+		r.refuse(t.Node, "token with a sequence number that cannot be")
 		return
 	}
 	r.stats.tokenReceived(r.now)
