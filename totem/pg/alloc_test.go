@@ -18,7 +18,6 @@ type loopback struct {
 	head      int
 	count     int
 	delivered int
-	acks      [3]bool
 }
 
 type parcel struct {

@@ -37,7 +37,6 @@ type node struct {
 	lastDelivered MsgID
 	outstanding   int // own messages not yet delivered to itself
 	crashFault    int // index of the armed CrashWrite fault, -1: none
-	restartAfter  time.Duration
 }
 
 func newNode(idx int, id wire.NodeID) node {

@@ -19,7 +19,6 @@ type syncer struct {
 	round   int
 	sent    bool
 	seen    [2]Mask
-	acked   bool
 }
 
 // syncMeta is what a sync message says.

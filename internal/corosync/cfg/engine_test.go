@@ -34,7 +34,6 @@ type fakeDaemon struct {
 	commits int
 	phases  []uint32
 	reopen  error
-	noRoom  bool
 }
 
 func (d *fakeDaemon) Config() *config.Config { return d.conf }

@@ -31,7 +31,6 @@ type writer struct {
 type logFile struct {
 	path string
 	f    *os.File
-	used bool // by the settings being applied
 }
 
 func newWriter(s *System) *writer {

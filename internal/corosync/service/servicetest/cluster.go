@@ -1,7 +1,6 @@
 package servicetest
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -223,7 +222,7 @@ func (c *Cluster) sync(members []uint32, trans map[uint32][]uint32, ring service
 		each(svc, func(n *Node, _ service.Syncer) { pending[n.ID] = true })
 		for round := 0; len(pending) > 0; round++ {
 			if round > 1000 {
-				c.t.Fatal(fmt.Sprintf("service %d does not finish its sync", svc))
+				c.t.Fatalf("service %d does not finish its sync", svc)
 			}
 			each(svc, func(n *Node, s service.Syncer) {
 				if pending[n.ID] && s.SyncProcess() {
