@@ -16,7 +16,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run this seed of TestRandom alone")
-	seedsFlag = flag.Uint64("seeds", 300, "number of seeds of TestRandom")
+	seedsFlag = flag.Uint64("seeds", 150, "number of seeds of TestRandom")
 )
 
 func build(h service.Host) []*service.Engine { return []*service.Engine{NewEngine(h, nil)} }

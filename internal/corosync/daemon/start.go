@@ -168,7 +168,11 @@ func (d *Daemon) loadServices() error {
 			err = d.clients.open(e)
 		}
 		if err != nil {
-			d.log.serv.Error("Service engine '%s' failed to load for reason '%v'", e.Name, err)
+			name := e.Name
+			if e.LoadedBy != "" {
+				name = e.LoadedBy
+			}
+			d.log.serv.Error("Service engine '%s' failed to load for reason '%v'", name, err)
 			return &exitError{status: exitService}
 		}
 	}
