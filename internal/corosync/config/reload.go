@@ -122,6 +122,14 @@ func (r *Reload) keepFixed(kept *cmap.Map, prev *Config) {
 			_ = r.temp.Delete(key)
 		}
 	}
+	var stays [MaxLinks]bool // links that the new nodelist still has
+	for key := range r.temp.All("nodelist.node.") {
+		if _, leaf, ok := nodeKey(key); ok {
+			if link, isRing := ringAddr(leaf); isRing && link < MaxLinks {
+				stays[link] = true
+			}
+		}
+	}
 	for _, o := range Options() {
 		if o.change != fixed {
 			continue
@@ -132,7 +140,7 @@ func (r *Reload) keepFixed(kept *cmap.Map, prev *Config) {
 			continue
 		}
 		for i, l := range prev.Links {
-			if l.Configured {
+			if l.Configured && stays[i] {
 				keep(fmt.Sprintf("totem.interface.%d.%s", i, name), true)
 			}
 		}
