@@ -84,6 +84,7 @@ type tally struct {
 	heaviest uint64        // events of one run
 	heavyOf  uint64
 	failures []*Result
+	done     int
 }
 
 func runSeeds(t *testing.T, base, count uint64) *tally {
@@ -136,6 +137,9 @@ func (s *tally) failed() bool {
 func (s *tally) add(r Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.done++; s.done%1000 == 0 {
+		fmt.Printf("%d seeds done, %d failed\n", s.done, len(s.failures))
+	}
 	s.stats.Views += r.Stats.Views
 	s.stats.Submitted += r.Stats.Submitted
 	s.stats.Delivered += r.Stats.Delivered
