@@ -74,6 +74,7 @@ func (t *tally) take(e event, output map[string][]string, w io.Writer) {
 		switch e.Action {
 		case "pass":
 			t.passed++
+			results(said, w)
 		case "skip":
 			t.skipped++
 			if why := reason(said); why != "" {
@@ -100,6 +101,16 @@ func (t *tally) endPackage(e event, said string, w io.Writer) {
 		t.failed++
 		t.names = append(t.names, e.Package)
 		fmt.Fprint(w, said)
+	}
+}
+
+// results prints what a passing test has to report: each line that begins with
+// RESULT, after the place that go test puts in front.
+func results(said string, w io.Writer) {
+	for line := range strings.Lines(said) {
+		if _, text, ok := strings.Cut(line, "RESULT "); ok {
+			fmt.Fprintf(w, "         %s\n", strings.TrimRight(text, "\n"))
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func TestPlantedBugs(t *testing.T) {
 			if needed == 0 {
 				t.Fatalf("not found in %d seeds: %s", seeds, p.what)
 			}
-			fmt.Printf("%s: found after %d seeds: %s\n", p.name, needed, property)
+			t.Logf("RESULT %s: found after %d seeds: %s", p.name, needed, property)
 			fmt.Fprintf(&table, "| %s | %s | %d | %s |\n", p.name, p.what, needed, property)
 		})
 	}
