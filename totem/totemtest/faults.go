@@ -116,7 +116,7 @@ func (w *World) faultEnd(i int) {
 
 // conditions computes the state of the network from the active faults.
 func (w *World) conditions() {
-	c := conditions{types: w.net.conds.types[:0]}
+	c := conditions{types: w.net.conds.types[:0], dups: w.net.conds.dups[:0]}
 	for i, on := range w.active {
 		if on {
 			c.apply(&w.plan.Faults[i], len(w.nodes))
@@ -133,18 +133,32 @@ func (w *World) link(n *node, up bool) {
 	w.step(n, srp.Event{Kind: srp.EvLink, Up: up})
 }
 
+// reconfigure gives all nodes another token timeout; those that are paused or
+// down get it when they are back.
 func (w *World) reconfigure(token time.Duration) {
+	w.token = token
 	for i := range w.nodes {
-		n := &w.nodes[i]
-		if n.eng == nil || n.paused {
-			continue
-		}
-		cfg := w.plan.Config
-		cfg.NodeID, cfg.Token = n.id, token
-		cfg.TokenRetransmit, cfg.Hold, cfg.Consensus = 0, 0, 0
-		cfg = cfg.WithDefaults(len(w.nodes))
-		w.step(n, srp.Event{Kind: srp.EvReconfigure, Config: &cfg})
+		w.configure(&w.nodes[i])
 	}
+}
+
+func (w *World) configure(n *node) {
+	if n.eng == nil || n.paused || n.token == w.token {
+		return
+	}
+	n.token = w.token
+	cfg := w.config(n)
+	w.step(n, srp.Event{Kind: srp.EvReconfigure, Config: &cfg})
+}
+
+// config is what a node is configured with now.
+func (w *World) config(n *node) srp.Config {
+	cfg := w.plan.Config
+	cfg.NodeID = n.id
+	if cfg.Token != w.token {
+		cfg.Token, cfg.TokenRetransmit, cfg.Hold, cfg.Consensus = w.token, 0, 0, 0
+	}
+	return cfg.WithDefaults(len(w.nodes))
 }
 
 // crashPoint is the point of an armed CrashWrite fault, -1 for none.

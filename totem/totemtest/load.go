@@ -75,8 +75,10 @@ const pollEvery = 20 * time.Millisecond
 // calmAfter is how long the ring must stay as it is at the very end.
 const calmAfter = 400 * time.Millisecond
 
-// drainTime bounds the delivery of everything that is outstanding at the end.
-const drainTime = 60 * time.Second
+// drainTime bounds the time without any delivery while something is
+// outstanding at the end. How long all of it takes depends on how much more was
+// submitted than the ring could carry.
+const drainTime = 20 * time.Second
 
 // settleTime bounds how long the ring may take to form once the network is
 // calm. The longest way: a lost token is noticed, a consensus round blames who
@@ -97,6 +99,8 @@ type finalPhase struct {
 	running bool
 	since   time.Duration // converged
 	drained time.Duration
+	moved   time.Duration // the last delivery was seen
+	had     int           // deliveries until then
 	todo    []finalMsg
 	first   MsgID // final messages have this id or a later one
 	count   int
@@ -134,6 +138,9 @@ func (w *World) poll() {
 		w.drain(n)
 		f.todo = f.todo[1:]
 	}
+	if w.stats.Delivered != f.had {
+		f.had, f.moved = w.stats.Delivered, w.now
+	}
 	switch since := w.now - f.since; {
 	case f.drained > 0 && w.now-f.drained >= calmAfter:
 		if ring, ok := w.converged(); !ok || ring != f.ring {
@@ -145,7 +152,7 @@ func (w *World) poll() {
 	case w.drained():
 		f.drained = w.now
 		w.stats.Drained = since
-	case since > drainTime:
+	case w.now-f.moved > drainTime:
 		w.hist.fail("everything is delivered", w.now, "still outstanding %v after the ring formed: %s", since, w.describeNodes())
 		w.done = true
 	}
@@ -175,7 +182,7 @@ func (w *World) converged() (wire.RingID, bool) {
 }
 
 func (w *World) beginFinal(ring wire.RingID) {
-	w.final = finalPhase{running: true, since: w.now, first: MsgID(len(w.hist.Msgs)), ring: ring}
+	w.final = finalPhase{running: true, since: w.now, moved: w.now, first: MsgID(len(w.hist.Msgs)), ring: ring}
 	w.stats.Converged = w.now - w.plan.Heal
 	if w.verbose(1) {
 		w.logf("one ring %v after %v", ring, w.stats.Converged)

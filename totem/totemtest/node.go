@@ -29,6 +29,7 @@ type node struct {
 	spinAt        time.Duration
 	spin          int
 	paused        bool
+	token         time.Duration // the token timeout it runs with
 	inbox         []event
 	inboxSize     int
 	waiting       bool // between a transitional view and the end of its sync, and before the first view
@@ -59,9 +60,8 @@ func (w *World) start(n *node) {
 	w.lastChange = w.now
 	w.hist.Procs = append(w.hist.Procs, Proc{Node: n.id, Life: len(n.lives)})
 	n.lives = append(n.lives, n.proc)
-	cfg := w.plan.Config
-	cfg.NodeID = n.id
-	n.eng = pg.New(cfg.WithDefaults(len(w.nodes)), n.disk, sim.NewRand(w.plan.Seed, streamNode+uint64(n.proc)))
+	n.token = w.token
+	n.eng = pg.New(w.config(n), n.disk, sim.NewRand(w.plan.Seed, streamNode+uint64(n.proc)))
 	n.timer, n.paused, n.waiting, n.outstanding, n.lastDelivered, n.crashFault = -1, false, true, 0, noMsg, -1
 	n.sync = syncer{}
 	n.slop = 0
@@ -102,6 +102,7 @@ func (w *World) resume(n *node) {
 		return
 	}
 	n.paused = false
+	w.configure(n)
 	if w.verbose(1) {
 		w.logf("n%d goes on, %d packets waited", n.idx, len(n.inbox))
 	}

@@ -38,7 +38,7 @@ const (
 	LossFrom                         // P of the packets that Node sends are lost
 	DropType                         // P of the packets of wire type N that reach Node are lost; Node<0: any node
 	Delay                            // packets take D longer
-	Duplicate                        // P of the packets arrive twice, up to D apart
+	Duplicate                        // P of the packets, of wire type N-1 if N>0, arrive twice, up to D apart
 	Reorder                          // P of the packets take up to D longer
 	CutOneWay                        // nothing goes from Node to Peer
 	CutPair                          // nothing goes between Node and Peer
@@ -101,6 +101,9 @@ func (f Fault) String() string {
 		fmt.Fprintf(&b, " +%v", f.D)
 	case Duplicate, Reorder:
 		fmt.Fprintf(&b, " %.0f%% within %v", f.P*100, f.D)
+		if f.N > 0 {
+			fmt.Fprintf(&b, " of type %d", f.N-1)
+		}
 	case CutOneWay:
 		fmt.Fprintf(&b, " n%d->n%d", f.Node, f.Peer)
 	case CutPair:

@@ -184,6 +184,9 @@ func drawFault(r *rand.Rand, p *Plan, kind FaultKind) Fault {
 		f.D = logBetween(r, p.Latency, token/4)
 	case Duplicate:
 		f.P, f.D = sim.Pick(r, 0.05, 0.3, 1), logBetween(r, 10*time.Microsecond, 2*token)
+		if r.IntN(2) == 0 {
+			f.N, f.P, f.For = 1+r.IntN(wireTypes), 1, 2*f.For
+		}
 	case Reorder:
 		f.P, f.D = sim.Pick(r, 0.05, 0.3, 1), logBetween(r, p.Latency, token/8)
 	case Split, SplitOneWay:

@@ -26,8 +26,7 @@ type conditions struct {
 	lossFrom [maxNodes]float64
 	types    []Fault // active DropType faults
 	delay    time.Duration
-	dup      float64
-	dupD     time.Duration
+	dups     []Fault // active Duplicate faults
 	reorder  float64
 	reorderD time.Duration
 	cut      [maxNodes]Mask // cut[from].Has(to)
@@ -47,7 +46,7 @@ func (c *conditions) apply(f *Fault, nodes int) {
 	case Delay:
 		c.delay += f.D
 	case Duplicate:
-		c.dup, c.dupD = max(c.dup, f.P), max(c.dupD, f.D)
+		c.dups = append(c.dups, *f)
 	case Reorder:
 		c.reorder, c.reorderD = max(c.reorder, f.P), max(c.reorderD, f.D)
 	case CutOneWay:
@@ -171,8 +170,11 @@ func (t *network) link(from, to int, i int32, depart time.Duration, ok bool) {
 		t.last[from][to] = at
 	}
 	t.arrive(from, to, i, at)
-	if sim.Chance(t.rng, c.dup) {
-		t.arrive(from, to, i, at+sim.Between(t.rng, 0, c.dupD))
+	for k := range c.dups {
+		f, data := &c.dups[k], t.packets[i].data
+		if (f.N == 0 || len(data) > 3 && int(data[3]) == f.N-1) && sim.Chance(t.rng, f.P) {
+			t.arrive(from, to, i, at+sim.Between(t.rng, 0, f.D))
+		}
 	}
 }
 

@@ -155,6 +155,7 @@ func (s *tally) add(r Result) {
 		s.heaviest, s.heavyOf = r.Stats.Events, r.Plan.Seed
 	}
 	if len(r.Violations) > 0 {
+		fmt.Printf("seed %d: %v\n", r.Plan.Seed, r.Violations[0])
 		s.failures = append(s.failures, &r)
 	}
 }

@@ -70,9 +70,10 @@ type World struct {
 	hash   sim.Hash
 	cover  Coverage
 
-	active     []bool // by fault
-	waitState  []bool // faults that wait for a state
-	strikes    []int  // how often each fault happened
+	token      time.Duration // the token timeout that all are configured to have
+	active     []bool        // by fault
+	waitState  []bool        // faults that wait for a state
+	strikes    []int         // how often each fault happened
 	lastChange time.Duration
 	loopBack   bool
 	healed     bool
@@ -168,6 +169,7 @@ func (w *World) reset(plan *Plan) {
 	w.waitState = make([]bool, len(plan.Faults))
 	w.strikes = make([]int, len(plan.Faults))
 	w.lastChange, w.healed, w.done = 0, false, false
+	w.token = plan.Config.Token
 	w.loopBack = plan.Seed%2 == 1
 	w.final, w.stats = finalPhase{}, Stats{}
 	for i := range w.nodes {
