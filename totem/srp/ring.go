@@ -116,6 +116,8 @@ func (r *Ring) Step(now time.Time, ev Event) {
 		r.leave()
 	case EvReconfigure:
 		r.cfg = *ev.Config
+		r.pause.stamp = now // the clock is looked at in the new rhythm from now on
+		r.timers.arm(timerPause, now, r.cfg.Token/5)
 	case EvForceGather:
 		r.st.onTokenLoss(r)
 	}
