@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"slices"
+
 	cfgwire "github.com/pacesync/pacesync/internal/corosync/cfg/wire"
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/corosync/config"
@@ -26,15 +28,32 @@ func (r reconfigurer) Prepare(kept *cmap.Map, prev *config.Config, done func(*co
 // Commit takes over timings, the nodelist, the quorum options and the log targets.
 func (r reconfigurer) Commit(next *config.Config) {
 	d := r.d
+	old := d.cfg
 	d.cfg = next
 	for i, l := range next.Links {
 		if l.Configured {
 			d.log.totem.Info("Configuring link %d", i)
 		}
 	}
+	d.tellMembers(old.Links[0].Members, next.Links[0].Members)
 	d.link.SetPeers(udpuConfig(next).Peers)
 	d.node.Reconfigure(ringConfig(next))
 	d.applyLogging()
+}
+
+// tellMembers logs which nodes packets are sent to no more, and which they are
+// sent to from now on (totemudpu.c: totemudpu_member_add, totemudpu_member_remove).
+func (d *Daemon) tellMembers(old, now []config.Member) {
+	for _, m := range old {
+		if !slices.Contains(now, m) {
+			d.log.totem.Notice("removing UDPU member {%s}", m.Addr)
+		}
+	}
+	for _, m := range now {
+		if !slices.Contains(old, m) {
+			d.log.totem.Notice("adding new UDPU member {%s}", m.Addr)
+		}
+	}
 }
 
 // applyLogging makes the logging keys effective; bad ones leave all as it is.
