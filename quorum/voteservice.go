@@ -98,6 +98,9 @@ func (s *voteServer) start() error {
 }
 
 func (s *voteServer) stop() {
+	if s.core == nil {
+		return // never started
+	}
 	s.core.Leave()
 	s.run()
 }

@@ -258,15 +258,21 @@ func (e *Engine) add(name wire.Name, node, pid uint32) bool {
 		return false
 	}
 	g.members = slices.Insert(g.members, i, wire.Address{Node: node, PID: pid})
-	// After the last one that is not greater.
-	j, _ := slices.BinarySearchFunc(e.procs, process{node, pid, g}, func(p, t process) int {
-		if p.node < t.node || p.node == t.node && p.pid <= t.pid {
+	p := process{node, pid, g}
+	e.procs = slices.Insert(e.procs, e.after(p), p)
+	return true
+}
+
+// after is the position behind the last process that is not greater by node
+// and pid.
+func (e *Engine) after(p process) int {
+	i, _ := slices.BinarySearchFunc(e.procs, p, func(x, p process) int {
+		if x.node < p.node || x.node == p.node && x.pid <= p.pid {
 			return -1
 		}
 		return 1
 	})
-	e.procs = slices.Insert(e.procs, j, process{node, pid, g})
-	return true
+	return i
 }
 
 // remove takes a process out of a group; false if it was not there. The group
@@ -281,7 +287,11 @@ func (e *Engine) remove(name wire.Name, node, pid uint32) bool {
 		return false
 	}
 	g.members = slices.Delete(g.members, i, i+1)
-	j := slices.Index(e.procs, process{node, pid, g})
+	p := process{node, pid, g}
+	j := e.after(p) - 1
+	for e.procs[j] != p { // another group of the same process
+		j--
+	}
 	e.procs = slices.Delete(e.procs, j, j+1)
 	return true
 }

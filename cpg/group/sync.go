@@ -1,6 +1,7 @@
 package group
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/pacesync/pacesync/cpg/wire"
@@ -72,20 +73,21 @@ func (r *round) list(node uint32) *nodeList {
 	return &r.lists[i]
 }
 
-// has says whether the process is alive by what its node sent in the round.
-func (r *round) has(p nodeProc) bool {
-	if slices.Contains(r.ended, p) {
-		return false
-	}
-	if slices.Contains(r.began, p) {
-		return true
-	}
+// alive are the processes that exist by what their nodes sent in the round.
+func (r *round) alive() map[nodeProc]bool {
+	set := map[nodeProc]bool{}
 	for _, l := range r.lists {
-		if l.node == p.node {
-			return slices.Contains(l.list, p.JoinEntry)
+		for _, p := range l.list {
+			set[nodeProc{l.node, p}] = true
 		}
 	}
-	return false
+	for _, p := range r.began {
+		set[p] = true
+	}
+	for _, p := range r.ended {
+		delete(set, p)
+	}
+	return set
 }
 
 // SyncInit starts a round. What an earlier one gathered is forgotten.
@@ -162,8 +164,9 @@ func (e *Engine) SyncActivate() {
 	}
 	e.ring, e.members = r.ring, r.members
 	e.nodesDown(r)
-	e.nodesUp(r)
-	e.zombies(r)
+	alive := r.alive()
+	e.nodesUp(r, alive)
+	e.zombies(alive)
 	var to []*Client
 	for _, c := range e.clients {
 		if !c.finalized {
@@ -182,31 +185,11 @@ func (e *Engine) SyncActivate() {
 }
 
 // perGroup collects addresses by group, for one event each.
-type perGroup []struct {
-	g    *group
-	list []wire.Address
-}
+type perGroup map[*group][]wire.Address
 
-func (pg *perGroup) add(g *group, a wire.Address) {
-	for i := range *pg {
-		if (*pg)[i].g == g {
-			(*pg)[i].list = append((*pg)[i].list, a)
-			return
-		}
-	}
-	*pg = append(*pg, struct {
-		g    *group
-		list []wire.Address
-	}{g, []wire.Address{a}})
-}
-
-func (pg perGroup) sort() {
-	slices.SortFunc(pg, func(a, b struct {
-		g    *group
-		list []wire.Address
-	}) int {
-		return a.g.name.CompareC(&b.g.name)
-	})
+// inOrder are the groups by their names.
+func (pg perGroup) inOrder() []*group {
+	return slices.SortedFunc(maps.Keys(pg), func(a, b *group) int { return a.name.CompareC(&b.name) })
 }
 
 // nodesDown removes the processes of nodes that did not come along.
@@ -214,47 +197,52 @@ func (pg perGroup) sort() {
 // Ghost: upstream looks at the members of its last round only. A node that was
 // never in a completed round, yet had a process that we learnt of, would keep it.
 func (e *Engine) nodesDown(r *round) {
-	var gone perGroup
-	for _, p := range slices.Clone(e.procs) {
-		stays := p.node == e.self || slices.Contains(r.members, p.node) &&
-			(slices.Contains(r.trans, p.node) || slices.Contains(r.began, p.id()))
-		if !stays {
-			e.remove(p.group.name, p.node, p.pid)
-			gone.add(p.group, wire.Address{Node: p.node, PID: p.pid, Reason: wire.ReasonNodeDown})
-		}
+	stays := func(node uint32, name wire.Name, pid uint32) bool {
+		return node == e.self || slices.Contains(r.members, node) &&
+			(slices.Contains(r.trans, node) || slices.Contains(r.began, nodeProc{node, wire.JoinEntry{PID: pid, Group: name}}))
 	}
-	gone.sort()
-	for _, x := range gone {
-		e.notify(x.g, x.list, nil)
-		e.drop(x.g)
+	gone := perGroup{}
+	e.procs = slices.DeleteFunc(e.procs, func(p process) bool {
+		if stays(p.node, p.group.name, p.pid) {
+			return false
+		}
+		gone[p.group] = append(gone[p.group], wire.Address{Node: p.node, PID: p.pid, Reason: wire.ReasonNodeDown})
+		return true
+	})
+	for g := range gone {
+		g.members = slices.DeleteFunc(g.members, func(a wire.Address) bool { return !stays(a.Node, g.name, a.PID) })
+	}
+	for _, g := range gone.inOrder() {
+		e.notify(g, gone[g], nil)
+		e.drop(g)
 	}
 }
 
 // nodesUp adds the processes of the lists. Within an event they are in reverse
 // order of arrival, as upstream, which pushes each to the front.
-func (e *Engine) nodesUp(r *round) {
-	var fresh perGroup
+func (e *Engine) nodesUp(r *round, alive map[nodeProc]bool) {
+	fresh := perGroup{}
 	for _, l := range slices.Backward(r.lists) {
 		if l.node == e.self || !slices.Contains(r.members, l.node) {
 			continue
 		}
 		for _, p := range slices.Backward(l.list) {
-			if r.has(nodeProc{l.node, p}) && e.add(p.Group, l.node, p.PID) {
-				fresh.add(e.groups[p.Group], wire.Address{Node: l.node, PID: p.PID, Reason: wire.ReasonNodeUp})
+			if alive[nodeProc{l.node, p}] && e.add(p.Group, l.node, p.PID) {
+				g := e.groups[p.Group]
+				fresh[g] = append(fresh[g], wire.Address{Node: l.node, PID: p.PID, Reason: wire.ReasonNodeUp})
 			}
 		}
 	}
-	fresh.sort()
-	for _, x := range fresh {
-		e.notify(x.g, nil, x.list)
+	for _, g := range fresh.inOrder() {
+		e.notify(g, nil, fresh[g])
 	}
 }
 
 // zombies removes processes of other nodes that their node did not name: they
 // ended while the nodes were apart.
-func (e *Engine) zombies(r *round) {
+func (e *Engine) zombies(alive map[nodeProc]bool) {
 	for _, p := range slices.Clone(e.procs) {
-		if p.node == e.self || r.has(p.id()) {
+		if p.node == e.self || alive[p.id()] {
 			continue
 		}
 		e.remove(p.group.name, p.node, p.pid)
