@@ -25,3 +25,12 @@ type Applet struct {
 	Summary string           // one line for the overview
 	Run     func(e *Env) int // returns the exit status
 }
+
+// HelpArgs makes -h of a lone --help, for programs whose original knows only the
+// short option: a newcomer gets the usage instead of "unrecognized option".
+func HelpArgs(args []string) []string {
+	if len(args) == 1 && args[0] == "--help" {
+		return []string{"-h"}
+	}
+	return args
+}

@@ -28,7 +28,6 @@ func withBefore(before string, rows []row) []row {
 func usageRows() []row {
 	return lines(`
 corosync-cmapctl -h
-corosync-cmapctl --help
 corosync-cmapctl -x
 corosync-cmapctl -hx
 corosync-cmapctl -xh
@@ -47,7 +46,6 @@ corosync-cmapctl -C bogus
 corosync-cmapctl -C ''
 corosync-cfgtool
 corosync-cfgtool -h
-corosync-cfgtool --help
 corosync-cfgtool -x
 corosync-cfgtool -b
 corosync-cfgtool -r
@@ -76,7 +74,6 @@ corosync-cfgtool --address ''
 corosync-cfgtool -sx
 corosync-cfgtool extra words
 corosync-quorumtool -h
-corosync-quorumtool --help
 corosync-quorumtool -x
 corosync-quorumtool -V
 corosync-quorumtool -VV -h
@@ -97,7 +94,6 @@ corosync-quorumtool -o
 corosync-quorumtool -o x
 corosync-quorumtool -o ''
 corosync-cpgtool -h
-corosync-cpgtool --help
 corosync-cpgtool -x
 corosync-cpgtool -d
 corosync-cpgtool -nh

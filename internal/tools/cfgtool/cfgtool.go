@@ -88,7 +88,7 @@ func (p *program) complain(format string, args ...any) {
 const optForce = 0
 
 func (p *program) parse() bool {
-	opts := getopt.New(p.env.Argv0, p.env.Args, "i:snbrRLk:a:hH", []getopt.Long{
+	opts := getopt.New(p.env.Argv0, applet.HelpArgs(p.env.Args), "i:snbrRLk:a:hH", []getopt.Long{
 		{Name: "if", Arg: getopt.RequiredArg, Val: 'i'},
 		{Name: "status", Arg: getopt.NoArg, Val: 's'},
 		{Name: "nodes", Arg: getopt.NoArg, Val: 'n'},

@@ -20,7 +20,8 @@ func TestArguments(t *testing.T) {
 		{"-h", 0, usage, ""},
 		{"-r -b --force", 0, usage, ""},
 		{"-x", 1, "", "corosync-cfgtool: invalid option -- 'x'\n"},
-		{"--help", 1, "", "corosync-cfgtool: unrecognized option '--help'\n"},
+		{"--help", 0, usage, ""},
+		{"--bogus", 1, "", "corosync-cfgtool: unrecognized option '--bogus'\n"},
 		{"-k 0", 1, "", "The nodeid was not valid, try a positive number\n"},
 		{"-a x", 1, "", "The nodeid was not valid, try a positive number\n"},
 	} {

@@ -86,7 +86,7 @@ func (p *program) complain(format string, args ...any) {
 // parse reads the command line; done says that the program ends with status.
 func (p *program) parse() (status int, done bool) {
 	mapSet := false
-	opts := getopt.New(p.env.Argv0, p.env.Args, "m:hqgsdDtTbp:C:", nil, p.env.Stderr)
+	opts := getopt.New(p.env.Argv0, applet.HelpArgs(p.env.Args), "m:hqgsdDtTbp:C:", nil, p.env.Stderr)
 	for c := opts.Next(); c != getopt.End; c = opts.Next() {
 		switch c {
 		case 'h':

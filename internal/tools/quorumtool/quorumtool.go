@@ -110,7 +110,7 @@ func (p *program) complain(format string, args ...any) {
 
 // parse reads the command line; done says that the program ends with status.
 func (p *program) parse() (status int, done bool) {
-	opts := getopt.New(p.env.Argv0, p.env.Args, "VHaslpmfe:v:hin:o:", nil, p.env.Stderr)
+	opts := getopt.New(p.env.Argv0, applet.HelpArgs(p.env.Args), "VHaslpmfe:v:hin:o:", nil, p.env.Stderr)
 	for c := opts.Next(); c != getopt.End; c = opts.Next() {
 		switch c {
 		case 'f':
