@@ -30,20 +30,22 @@ func (r reconfigurer) Commit(next *config.Config) {
 	d := r.d
 	old := d.cfg
 	d.cfg = next
-	for i, l := range next.Links {
-		if l.Configured {
-			d.log.totem.Info("Configuring link %d", i)
-		}
-	}
-	d.tellMembers(old.Links[0].Members, next.Links[0].Members)
+	d.tellLinks(old.Links[0].Members, next)
 	d.link.SetPeers(udpuConfig(next).Peers)
 	d.node.Reconfigure(ringConfig(next))
 	d.applyLogging()
 }
 
-// tellMembers logs which nodes packets are sent to no more, and which they are
-// sent to from now on (totemudpu.c: totemudpu_member_add, totemudpu_member_remove).
-func (d *Daemon) tellMembers(old, now []config.Member) {
+// tellLinks logs the links in use, which nodes packets are sent to no more, and
+// which they are sent to from now on (totemconfig.c: configure_totem_links,
+// totemudpu.c: totemudpu_member_add, totemudpu_member_remove).
+func (d *Daemon) tellLinks(old []config.Member, next *config.Config) {
+	now := next.Links[0].Members
+	for i, l := range next.Links {
+		if l.Configured {
+			d.log.totem.Info("Configuring link %d", i)
+		}
+	}
 	for _, m := range old {
 		if !slices.Contains(now, m) {
 			d.log.totem.Notice("removing UDPU member {%s}", m.Addr)

@@ -42,7 +42,7 @@ func (d *Daemon) serve() error {
 		return err
 	}
 	d.followKeys()
-	d.tellMembers(nil, d.cfg.Links[0].Members)
+	d.tellLinks(nil, d.cfg)
 	if err := d.node.Start(); err != nil {
 		return &exitError{exitFatal, err}
 	}
