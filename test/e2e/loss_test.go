@@ -74,3 +74,31 @@ func TestMixedCut(t *testing.T) {
 		})
 	}
 }
+
+// TestMixedPause: each node in turn is not scheduled for longer than the token
+// timeout. The others go on without it; it comes back by itself, and the ring
+// holds together afterwards, whatever waited in its sockets.
+func TestMixedPause(t *testing.T) {
+	for _, m := range mixedOnly() {
+		t.Run(m.name, func(t *testing.T) {
+			ctx := labtest.Context(t, 3*time.Minute)
+			load := clientProgram(t, "load")
+			l := startMix(t, ctx, m, lab.Conf{})
+			for _, n := range l.Members() {
+				others := slices.DeleteFunc(l.Members(), func(o *lab.Node) bool { return o.Name() == n.Name() })
+				if n.Pause(lab.PartCorosync) == 0 {
+					t.Fatalf("%s: nothing to pause", n.Name())
+				}
+				err := l.WaitRing(ctx, others...)
+				n.Resume(lab.PartCorosync)
+				if err != nil {
+					t.Fatalf("without %s: %v", n.Name(), err)
+				}
+				if err := l.WaitRing(ctx, l.Members()...); err != nil {
+					t.Fatalf("%s goes on: %v", n.Name(), err)
+				}
+			}
+			sendAndCompare(t, ctx, l.Members(), load, 30, time.Minute)
+		})
+	}
+}
