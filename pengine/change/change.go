@@ -228,7 +228,7 @@ func (c *Change) Where() string {
 	return was + " " + c.From.Name + " -> " + will + " " + c.To.Name
 }
 
-// Lines tells the changes as crm_simulate does. Columns only get wider, from line to line.
+// Lines tells the changes as crm_simulate does, in columns.
 func (c *Changes) Lines() []string {
 	var out []string
 	for _, n := range c.Nodes {
@@ -243,13 +243,14 @@ func (c *Changes) Lines() []string {
 	}
 	width, detail := 5, 5
 	for i := range c.Resources {
-		r := &c.Resources[i]
-		if len(r.Rsc.ID) > width {
-			width = len(r.Rsc.ID) + 2
+		if n := len(c.Resources[i].Rsc.ID); n > width {
+			width = n + 2
 		}
-		where := r.Where()
-		detail = max(detail, len(where))
-		reason := ""
+		detail = max(detail, len(c.Resources[i].Where()))
+	}
+	for i := range c.Resources {
+		r := &c.Resources[i]
+		where, reason := r.Where(), ""
 		if r.Reason != "" {
 			reason = "  " + r.Reason
 		}

@@ -157,8 +157,7 @@ func assignBest(r *model.Resource, prefer *model.Node) bool {
 	if !r.Is(model.Provisional) {
 		return r.Assigned != nil
 	}
-	nodes := r.Allowed.List()
-	sortNodes(r.Cluster, nodes, r.Current())
+	nodes := ranked(r.Cluster, &r.Allowed, r.Current())
 	if len(nodes) == 0 {
 		return finalize(r, nil, false)
 	}
@@ -242,8 +241,7 @@ func assignBundle(r *model.Resource, prefer *model.Node) {
 	r.Set(model.Allocating)
 	containers := containersOf(r)
 	showScores(r, "pcmk__bundle_allocate")
-	nodes := r.Allowed.List()
-	sortNodes(r.Cluster, nodes, nil)
+	nodes := ranked(r.Cluster, &r.Allowed, nil)
 	model.MergeSort(containers, compareInstances)
 	distribute(containers, nodes, r.Bundle.NReplicas, r.Bundle.PerHost)
 	for _, rep := range r.Bundle.Replicas {

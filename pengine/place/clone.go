@@ -26,8 +26,7 @@ func assignClone(r *model.Resource, prefer *model.Node) {
 		}
 	}
 	showScores(r, "pcmk__clone_allocate")
-	nodes := r.Allowed.List()
-	sortNodes(r.Cluster, nodes, nil)
+	nodes := ranked(r.Cluster, &r.Allowed, nil)
 	model.MergeSort(r.Children, compareInstances)
 	distribute(slices.Clone(r.Children), nodes, r.Clone.Max, r.Clone.NodeMax)
 	if r.Is(model.Promotable) {

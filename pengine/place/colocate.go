@@ -443,8 +443,7 @@ func Compatible(local, r *model.Resource, role model.Role, current bool) *model.
 	if n := local.Location(when); n != nil {
 		return compatibleOn(n, r, role, current)
 	}
-	nodes := local.Allowed.List()
-	sortNodes(local.Cluster, nodes, nil)
+	nodes := ranked(local.Cluster, &local.Allowed, nil)
 	for _, w := range nodes {
 		if k := compatibleOn(w.Node, r, role, current); k != nil {
 			return k

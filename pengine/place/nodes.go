@@ -8,9 +8,22 @@ import (
 	"github.com/pacesync/pacesync/pengine/model"
 )
 
-// sortNodes orders nodes, the best first (pcmk__sort_nodes).
+// ranked returns the nodes of a table, the best first (pcmk__sort_nodes).
+func ranked(c *model.Cluster, t *model.Table, active *model.Node) []*model.Weighted {
+	var nodes []*model.Weighted
+	if c.Opt.Strategy == "balanced" {
+		// Capacities are not totally ordered: the result depends on where it starts.
+		nodes = t.Hashed(c)
+		slices.Reverse(nodes)
+	} else {
+		nodes = t.List()
+	}
+	sortNodes(c, nodes, active)
+	return nodes
+}
+
 func sortNodes(c *model.Cluster, nodes []*model.Weighted, active *model.Node) {
-	slices.SortStableFunc(nodes, func(a, b *model.Weighted) int { return compareNodes(c, a, b, active) })
+	model.MergeSort(nodes, func(a, b *model.Weighted) int { return compareNodes(c, a, b, active) })
 }
 
 func compareNodes(c *model.Cluster, a, b *model.Weighted, active *model.Node) int {

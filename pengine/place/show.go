@@ -64,35 +64,8 @@ func amounts(m map[string]string) string {
 	}
 	slices.Sort(keys)
 	var b strings.Builder
-	for _, k := range hashOrder(keys) {
-		b.WriteString(" " + k + "=" + m[k])
+	for _, i := range model.HashOrder(keys) {
+		b.WriteString(" " + keys[i] + "=" + m[keys[i]])
 	}
 	return b.String()
-}
-
-// hashOrder is the order in which GLib's hash table of strings yields up to seven
-// keys: slot (hash*11 mod 7), then the next free one by growing steps.
-func hashOrder(keys []string) []string {
-	if len(keys) > 7 {
-		return keys
-	}
-	var slots [8]string
-	for _, k := range keys {
-		h := uint32(5381)
-		for i := 0; i < len(k); i++ {
-			h = h*33 + uint32(int32(int8(k[i])))
-		}
-		i := h * 11 % 7
-		for step := uint32(1); slots[i] != ""; step++ {
-			i = (i + step) & 7
-		}
-		slots[i] = k
-	}
-	out := keys[:0:0]
-	for _, k := range slots {
-		if k != "" {
-			out = append(out, k)
-		}
-	}
-	return out
 }

@@ -90,7 +90,7 @@ func banFull(r *model.Resource) *model.Node {
 	}
 	any := false
 	var most *model.Node
-	for w := range r.Allowed.All {
+	for _, w := range r.Allowed.Hashed(r.Cluster) {
 		if !w.Available() {
 			continue
 		}

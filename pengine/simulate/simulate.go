@@ -63,9 +63,10 @@ func Run(o Options) (*Outcome, error) {
 		out.Input = o.CIB.AppendPacemaker(nil, xmltree.TextOptions{Format: true})
 	}
 	if o.Process || o.Execute {
-		o.decide(t, r, shown, out, printed)
+		printed = o.decide(t, r, shown, out, printed)
 	}
 	if o.Execute {
+		t.Spacer(printed)
 		err = o.execute(t, r, out)
 	}
 	out.Text = t.Take()
@@ -123,7 +124,11 @@ func (o *Options) before(t *Text, c *model.Cluster) bool {
 	return true
 }
 
-func (o *Options) decide(t *Text, r *pengine.Result, shown *model.Shown, out *Outcome, printed bool) {
+func (o *Options) decide(t *Text, r *pengine.Result, shown *model.Shown, out *Outcome, printed bool) bool {
+	if o.Scores || o.Utilization {
+		t.Spacer(printed)
+		printed = true
+	}
 	switch {
 	case o.Scores && o.Utilization:
 		t.Begin("Allocation Scores and Utilization Information")
@@ -152,11 +157,11 @@ func (o *Options) decide(t *Text, r *pengine.Result, shown *model.Shown, out *Ou
 		}
 		t.End()
 	}
+	return printed
 }
 
 func (o *Options) execute(t *Text, r *pengine.Result, out *Outcome) error {
 	if !o.Quiet {
-		t.Spacer(true)
 		t.Begin("Executing Cluster Transition")
 	}
 	x := &Execution{Text: t, Cluster: r.Cluster, Graph: r.Graph, CIB: o.CIB, Now: o.Clock.Unix, Fail: o.Fail, Nodes: len(o.Inject.Up) > 0}

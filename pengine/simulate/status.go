@@ -64,7 +64,7 @@ func showNodes(t *Text, c *model.Cluster) {
 		nodes []string
 	}{{"Online", online}, {"OFFLINE", offline}, {"RemoteOnline", onlineRemote}, {"RemoteOFFLINE", offlineRemote}, {"GuestOnline", onlineGuest}} {
 		if l.nodes != nil {
-			t.Item("%s: [ %s ]", l.name, strings.Join(l.nodes, " "))
+			t.ItemOf(l.name, "[ "+strings.Join(l.nodes, " ")+" ]")
 		}
 	}
 	list.end()

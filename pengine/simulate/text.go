@@ -47,6 +47,14 @@ func (t *Text) Item(format string, args ...any) {
 	t.buf = append(fmt.Appendf(t.buf, format, args...), '\n')
 }
 
+// ItemOf writes a line about something whose name plain text leaves out.
+func (t *Text) ItemOf(name, text string) {
+	if t.Fancy {
+		text = name + ": " + text
+	}
+	t.Item("%s", text)
+}
+
 // Info writes a notice unless the text is quiet.
 func (t *Text) Info(text string) {
 	if !t.Quiet {
@@ -57,7 +65,7 @@ func (t *Text) Info(text string) {
 
 // Spacer writes an empty line when something was printed before.
 func (t *Text) Spacer(before bool) {
-	if before && t.Fancy {
+	if before {
 		t.buf = append(t.buf, '\n')
 	}
 }
