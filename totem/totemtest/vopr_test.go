@@ -58,8 +58,9 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// coverSeeds is from how many seeds on every cell must be reached.
-const coverSeeds = 400
+// coverSeeds is from how many seeds on every cell must be reached: the rarest ones
+// come a few times in 10,000 seeds, so a short run only prints the table.
+const coverSeeds = 5000
 
 func replay(t *testing.T, seed uint64) {
 	w := NewWorld()
