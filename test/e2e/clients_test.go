@@ -101,7 +101,13 @@ func startWatcher(t *testing.T, ctx context.Context, n *lab.Node, g string) *wat
 		}
 		cmd.Wait() // ends with the node, corosync or its standard input
 	}()
-	testwait.For(t, 15*time.Second, "the watcher on "+n.Name(), func() bool { return slices.Contains(w.since(0), fmt.Sprintf("ready %d", n.ID())) })
+	first := []string{fmt.Sprintf("ready %d", n.ID()), "cpg confchg ", "quorum nodelist ", "quorum quorum ", "votequorum nodelist ", "votequorum quorum "}
+	testwait.For(t, 15*time.Second, "the watcher on "+n.Name()+" to join and to be told where it is", func() bool {
+		lines := w.since(0)
+		return !slices.ContainsFunc(first, func(prefix string) bool {
+			return !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, prefix) })
+		})
+	})
 	return w
 }
 
