@@ -221,3 +221,19 @@ func (n *Node) Copy() *Node {
 	}
 	return c
 }
+
+// StripText removes the text below n, as Pacemaker does with what it reads from
+// files and descriptors, but not with messages (xml.c: pcmk__strip_xml_text).
+// Blank text is left by Parse where an element holds nothing else.
+func (n *Node) StripText() {
+	for c := n.First; c != nil; {
+		next := c.Next
+		switch c.Kind {
+		case Text:
+			c.Remove()
+		case Element:
+			c.StripText()
+		}
+		c = next
+	}
+}

@@ -110,7 +110,8 @@ func appendText(b []byte, s string) []byte {
 
 // TextOptions choose a form of Pacemaker's own writer.
 type TextOptions struct {
-	Format bool // a line for each element, two spaces per level
+	Format bool                   // a line for each element, two spaces per level
+	Omit   func(attr string) bool // attributes to leave out everywhere, nil for none
 }
 
 // AppendPacemaker writes n as Pacemaker's own writer does (pcmk__xml2text of
@@ -121,15 +122,10 @@ func (n *Node) AppendPacemaker(b []byte, o TextOptions) []byte { return appendPa
 func appendPacemaker(b []byte, n *Node, depth int, o TextOptions) []byte {
 	switch n.Kind {
 	case Comment:
-		if o.Format {
-			b = appendPad(b, depth)
-		}
-		b = append(append(append(b, "<!--"...), n.Name...), "-->"...)
-		if o.Format {
-			b = append(b, '\n')
-		}
-		return b
-	case Text, CData:
+		return appendPiece(b, "<!--", n.Name, "-->", depth, o)
+	case CData:
+		return appendPiece(b, "<![CDATA[", n.Name, "]]>", depth, o)
+	case Text:
 		return b
 	}
 	if o.Format {
@@ -137,6 +133,9 @@ func appendPacemaker(b []byte, n *Node, depth int, o TextOptions) []byte {
 	}
 	b = append(append(b, '<'), n.Name...)
 	for i := range n.Attrs {
+		if o.Omit != nil && o.Omit(n.Attrs[i].Name) {
+			continue
+		}
 		b = append(append(append(b, ' '), n.Attrs[i].Name...), '=', '"')
 		b = append(appendEscape(b, n.Attrs[i].Value), '"')
 	}
@@ -158,6 +157,18 @@ func appendPacemaker(b []byte, n *Node, depth int, o TextOptions) []byte {
 		b = appendPad(b, depth)
 	}
 	b = append(append(append(b, '<', '/'), n.Name...), '>')
+	if o.Format {
+		b = append(b, '\n')
+	}
+	return b
+}
+
+// appendPiece writes a comment or CDATA section between its marks.
+func appendPiece(b []byte, open, text, end string, depth int, o TextOptions) []byte {
+	if o.Format {
+		b = appendPad(b, depth)
+	}
+	b = append(append(append(b, open...), text...), end...)
 	if o.Format {
 		b = append(b, '\n')
 	}

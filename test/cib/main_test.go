@@ -1,0 +1,6 @@
+package cib_test
+
+const (
+	cibadmin = "/usr/sbin/cibadmin"
+	crmDiff  = "/usr/sbin/crm_diff"
+)
