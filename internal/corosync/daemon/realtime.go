@@ -25,9 +25,9 @@ const (
 	// memoryLimit makes the collector work harder when many large messages wait for slow
 	// clients, long before the machine feels it: all of it is locked.
 	memoryLimit = 512 << 20
-	// spareProcs are Ps beyond the cores. The loop's thread needs a P whenever
-	// it wakes; the collector's workers use at most a quarter of all Ps plus one, so
-	// that with these one is always free at once.
+	// spareProcs are Ps beyond the cores. The loop's thread keeps one for itself, also
+	// while it waits (loop.Loop); the collector's workers, the log's writer and
+	// the signal handler share the others and never compete for that one.
 	spareProcs = 3
 )
 
