@@ -41,6 +41,7 @@ type ledger struct {
 	seqStart uint32
 	streams  []stream // by ProcID and lane
 	hash     maphash.Seed
+	moved    uint64 // counts packets of messages: whether anything goes on
 }
 
 // stream is one sender's messages of one lane as they leave.
@@ -68,6 +69,7 @@ func getRing(b []byte) wire.RingID {
 func (l *ledger) sent(p ProcID, now time.Duration, data []byte, waiting bool, stored uint64) {
 	h := l.h
 	if h.Lax {
+		l.moved++
 		return
 	}
 	if len(data) < 13 || le.Uint16(data) != 0xc070 || data[2] != 3 || data[3] >= wireTypes {
@@ -116,6 +118,7 @@ func (l *ledger) mcast(p ProcID, now time.Duration, data []byte, waiting bool) {
 		return
 	}
 	r.Packets = append(r.Packets, sum)
+	l.moved++
 	if data[4] == encapsulated {
 		l.inner(p, now, data[mcastHeader:])
 		return

@@ -75,7 +75,7 @@ const pollEvery = 20 * time.Millisecond
 // calmAfter is how long the ring must stay as it is at the very end.
 const calmAfter = 400 * time.Millisecond
 
-// drainTime bounds the time without any delivery while something is
+// drainTime bounds the time without any new packet while something is
 // outstanding at the end. How long all of it takes depends on how much more was
 // submitted than the ring could carry.
 const drainTime = 20 * time.Second
@@ -99,8 +99,8 @@ type finalPhase struct {
 	running bool
 	since   time.Duration // converged
 	drained time.Duration
-	moved   time.Duration // the last delivery was seen
-	had     int           // deliveries until then
+	moved   time.Duration // the last new packet was seen
+	had     uint64        // new packets until then
 	todo    []finalMsg
 	first   MsgID // final messages have this id or a later one
 	count   int
@@ -138,8 +138,8 @@ func (w *World) poll() {
 		w.drain(n)
 		f.todo = f.todo[1:]
 	}
-	if w.stats.Delivered != f.had {
-		f.had, f.moved = w.stats.Delivered, w.now
+	if w.ledger.moved != f.had {
+		f.had, f.moved = w.ledger.moved, w.now
 	}
 	switch since := w.now - f.since; {
 	case f.drained > 0 && w.now-f.drained >= calmAfter:
