@@ -125,8 +125,12 @@ func (r *Ring) blame() bool {
 // enterGather asks everybody again (totemsrp.c: memb_state_gather_enter).
 func (r *Ring) enterGather(cause Cause) {
 	mb := &r.member
-	if r.st.id() == Recovery {
+	switch r.st.id() {
+	case Recovery:
 		r.restoreOld()
+	case Operational:
+		r.hasty.note(r.now, r.cfg.Join)
+	default:
 	}
 	mb.originated = false
 	mb.proc.add(r.self)
@@ -149,14 +153,39 @@ func (r *Ring) enterGather(cause Cause) {
 	r.sendJoin()
 }
 
+// hastyState counts rings that were given up as soon as they were formed. On a
+// network without jitter nodes can do that in step for ever, each acting on what
+// another said one ring earlier; a random delay of the join messages ends it.
+type hastyState struct {
+	rings int       // in a row
+	since time.Time // of the last ring
+}
+
+// hastyLimit is how many such rings may follow each other before joins are
+// delayed: a cold start has one or two.
+const hastyLimit = 4
+
+// note counts the end of a ring.
+func (h *hastyState) note(now time.Time, join time.Duration) {
+	if now.Sub(h.since) < join {
+		h.rings++
+	} else {
+		h.rings = 0
+	}
+}
+
 // sendJoin sends our opinion, after the random delay if one is configured.
 func (r *Ring) sendJoin() {
-	if r.cfg.SendJoin <= 0 {
+	limit := r.cfg.SendJoin
+	if r.hasty.rings >= hastyLimit {
+		limit = max(limit, r.cfg.Join)
+	}
+	if limit <= 0 {
 		r.sendJoinNow()
 		return
 	}
 	if !r.timers.armed(timerJoinSend) {
-		r.timers.arm(timerJoinSend, r.now, time.Duration(r.rng.Int64N(int64(r.cfg.SendJoin))))
+		r.timers.arm(timerJoinSend, r.now, time.Duration(r.rng.Int64N(int64(limit))))
 	}
 }
 

@@ -118,6 +118,7 @@ func (r *Ring) enterOperational() {
 	mb.left = mb.left[:0]
 	r.setState(operational{})
 	r.stats.OperationalEntered++
+	r.hasty.since = r.now
 	r.stats.ContinuousGather = 0
 }
 

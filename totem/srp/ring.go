@@ -29,6 +29,7 @@ type Ring struct {
 	flow   flowState
 	pause  pauseState
 	idle   idleState
+	hasty  hastyState
 	commit wire.CommitToken // the commit token of the ring being formed
 
 	lane    [lanes]laneQueue
