@@ -212,7 +212,7 @@ func explore(t testing.TB, n, depth int, mayFail bool, cfg Config) (flaw string,
 // TestModel: never two quorate rings, and never a ring in two minds, whatever
 // the order in which rings split, merge and nodes fail and start. Where options
 // do not give this, the shortest way to break them is listed: the original
-// behaves the same (TestReference), and peers must agree with it.
+// behaves the same, and peers must agree with it.
 func TestModel(t *testing.T) {
 	wfa := func(c Config) Config {
 		c.WaitForAll, c.WaitForAllSet = true, true
