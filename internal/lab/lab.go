@@ -172,6 +172,11 @@ func (l *Lab) Down() error {
 	defer cancel()
 	err := Wait(ctx, "the processes of lab "+l.name+" to end", func() bool {
 		left := marked(l.name)
+		for _, n := range l.Nodes() {
+			if pid := n.PID(); pid != 0 {
+				left = append(left, Process{PID: pid})
+			}
+		}
 		for _, p := range left {
 			p.kill()
 		}

@@ -46,14 +46,20 @@ func (n *Node) Addr(net int) string { return fmt.Sprintf("%s.%d.%d", prefix, net
 
 func (n *Node) mark() string { return n.lab.name + "/" + n.st.Name }
 
-// PID is the node's PID 1 as the machine sees it; 0 when the power is off.
+// PID is the node's PID 1 as the machine sees it; 0 when the power is off. The
+// file holds its start time too: a process id may be used again, and the
+// environment cannot be read while a process executes another program.
 func (n *Node) PID() int {
 	b, err := os.ReadFile(filepath.Join(n.dir, "pid"))
 	if err != nil {
 		return 0
 	}
-	pid, err := strconv.Atoi(string(b))
-	if err != nil || !alive(pid) || markOf(pid) != n.mark() {
+	var pid int
+	var started uint64
+	if _, err := fmt.Sscan(string(b), &pid, &started); err != nil {
+		return 0
+	}
+	if state, since := stat(pid); state == 0 || state == 'Z' || state == 'X' || since != started {
 		return 0
 	}
 	return pid
@@ -74,7 +80,8 @@ func (n *Node) PowerOn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lab: %s does not boot: %w", n.st.Name, err)
 	}
-	if err := os.WriteFile(filepath.Join(n.dir, "pid"), []byte(strconv.Itoa(pid)), 0o644); err != nil {
+	_, started := stat(pid)
+	if err := os.WriteFile(filepath.Join(n.dir, "pid"), fmt.Appendf(nil, "%d %d\n", pid, started), 0o644); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
 	networks := n.lab.Networks()

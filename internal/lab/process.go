@@ -104,12 +104,24 @@ func readProcess(pid int) (Process, bool) {
 
 // alive says that a process exists and is no zombie.
 func alive(pid int) bool {
+	state, _ := stat(pid)
+	return state != 0 && state != 'Z' && state != 'X'
+}
+
+// stat returns a process's state, 0 when there is none, and its start time in
+// clock ticks since the boot of the machine (proc(5): /proc/PID/stat, fields 3 and 22).
+func stat(pid int) (state byte, started uint64) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return false
+		return 0, 0
 	}
 	i := bytes.LastIndexByte(b, ')') // the name before it may hold anything
-	return i > 0 && i+2 < len(b) && b[i+2] != 'Z' && b[i+2] != 'X'
+	f := strings.Fields(string(b[i+1:]))
+	if i < 0 || len(f) < 20 {
+		return 0, 0
+	}
+	started, _ = strconv.ParseUint(f[19], 10, 64)
+	return f[0][0], started
 }
 
 // markOf returns the lab and node that a process belongs to by its environment.

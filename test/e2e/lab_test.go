@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -144,6 +145,16 @@ func TestLabNode(t *testing.T) {
 	}
 	if err := n1.PowerOn(ctx); err != nil {
 		t.Fatal(err)
+	}
+	for range 10 { // PID 1 still executes one program after the other when PowerOn returns
+		if err := errors.Join(n1.PowerOff(ctx), n1.PowerOn(ctx)); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if !n1.On() {
+				t.Fatal("the node is off just after it was switched on")
+			}
+		}
 	}
 	if got := sh("cat /var/lib/corosync/x; ls /run/x /dev/shm/x 2>/dev/null | wc -l"); got != "kept\n0" {
 		t.Errorf("after the boot: %q", got)
