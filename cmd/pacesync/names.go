@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/bmccmd"
 	"github.com/pacesync/pacesync/internal/corosync/daemon"
 	"github.com/pacesync/pacesync/internal/demo"
 	"github.com/pacesync/pacesync/internal/labcmd"
@@ -35,5 +36,6 @@ func applets() []applet.Applet {
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
 		{Name: "demo", Summary: "the main job on real parts, measured: pacesync demo --help", Run: demo.Run},
+		{Name: "bmc", Summary: "a simulated BMC for trying fence devices: pacesync bmc -h", Run: bmccmd.Run},
 	}
 }
