@@ -173,7 +173,10 @@ func (t *network) link(from, to int, i int32, depart time.Duration, ok bool) {
 	for k := range c.dups {
 		f, data := &c.dups[k], t.packets[i].data
 		if (f.N == 0 || len(data) > 3 && int(data[3]) == f.N-1) && sim.Chance(t.rng, f.P) {
-			t.arrive(from, to, i, at+sim.Between(t.rng, 0, f.D))
+			// No copy outlives the faults: peace begins with an empty network.
+			if late := at + sim.Between(t.rng, 0, f.D); late < t.w.plan.Heal {
+				t.arrive(from, to, i, late)
+			}
 		}
 	}
 }
