@@ -186,7 +186,7 @@ func newCancel(r *model.Resource, task string, ms uint32, n *model.Node) *model.
 // scheduleCancel ends a recurring operation that runs (pcmk__schedule_cancel).
 func scheduleCancel(r *model.Resource, o *model.HistoryOp, n *model.Node) {
 	a := newCancel(r, o.Task, o.IntervalMS, n)
-	if o.CallID >= 0 {
+	if o.HasCallID {
 		plan.AddMeta(a, "call-id", strconv.Itoa(o.CallID))
 	}
 	constraint.Order(r.Cluster, model.Ordering{FirstRsc: r, FirstKey: model.Key(r.ID, model.Stop, 0), ThenRsc: r, Then: a, Type: model.OrderOptional})

@@ -172,9 +172,10 @@ func (c *Cluster) Save(a *Action) {
 func (c *Cluster) Single(key string) *Action { return c.single[key] }
 
 // Link orders two actions unless an order of that kind exists (order_actions); it
-// says whether anything is new.
+// says whether anything is new. An action is never ordered after itself; the
+// original aborts there.
 func Link(first, then *Action, t Order) bool {
-	if t == 0 || first == nil || then == nil {
+	if t == 0 || first == nil || then == nil || first == then {
 		return false
 	}
 	if len(first.After) <= len(then.Before) {

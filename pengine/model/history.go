@@ -18,6 +18,7 @@ type HistoryOp struct {
 	HasTask          bool
 	OnNode           string // attribute on_node
 	CallID           int
+	HasCallID        bool
 	RC, Status       int
 	StatusText       string
 	RCText           string

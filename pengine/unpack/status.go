@@ -304,6 +304,7 @@ func readOp(x *xmltree.Node) *model.HistoryOp {
 		o.IntervalMS = uint32(v)
 	}
 	o.LastChange, o.HasLastChange = score.LeadingInt(x.Attr("last-rc-change"))
+	_, o.HasCallID = x.Get("call-id")
 	o.RestartDigest, o.HasRestartDigest = x.Get("op-restart-digest")
 	o.ForceRestart, o.HasForceRestart = x.Get("op-force-restart")
 	o.SecureParams, o.HasSecureParams = x.Get("op-secure-params")
