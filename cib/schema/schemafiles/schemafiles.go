@@ -4,6 +4,7 @@
 package schemafiles
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -26,4 +27,17 @@ func Opener(dir string) schema.Open {
 	return func(name string) ([]byte, error) {
 		return os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
 	}
+}
+
+// Load lists the schemas of a folder; their texts are read when needed.
+func Load(dir string) (*schema.Set, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("schemas: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return schema.NewSet(names, Opener(dir)), nil
 }
