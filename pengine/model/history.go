@@ -56,6 +56,7 @@ const (
 	RCFailedPromoted = 9
 	RCDegraded       = 190
 	RCDegradedProm   = 191
+	RCUnknown        = 193
 
 	ExecUnknown       = -2
 	ExecPending       = -1

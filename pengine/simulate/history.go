@@ -1,9 +1,7 @@
 package simulate
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/graph"
@@ -204,7 +202,7 @@ func (x *Execution) failCount(state *xmltree.Node, rsc string, r *record) {
 
 func (x *Execution) attribute(state *xmltree.Node, name, value string) {
 	if !x.Text.Quiet {
-		x.Text.Item("Injecting attribute %s=%s into %s '%s'", name, value, path(state), state.ID())
+		x.Text.Item("Injecting attribute %s=%s into /%s '%s'", name, value, state.Name, state.ID())
 	}
 	for _, k := range []string{"transient_attributes", "instance_attributes"} {
 		id := xmltree.Attr{Name: "id", Value: state.ID()}
@@ -216,26 +214,4 @@ func (x *Execution) attribute(state *xmltree.Node, name, value string) {
 	}
 	state.AddNew("nvpair", xmltree.Attr{Name: "id", Value: state.ID() + "-" + name},
 		xmltree.Attr{Name: "name", Value: name}, xmltree.Attr{Name: "value", Value: value})
-}
-
-// path is where a node state is in the CIB, as libxml2 writes it.
-func path(n *xmltree.Node) string {
-	var parts []string
-	for ; n != nil; n = n.Parent {
-		part, at, many := n.Name, 0, false
-		if n.Parent != nil {
-			for k := n.Parent.Child(n.Name); k != nil; k = k.NextNamed() {
-				if at++; k == n {
-					part += "[" + strconv.Itoa(at) + "]"
-				}
-				many = many || at > 1
-			}
-			if !many {
-				part = n.Name
-			}
-		}
-		parts = append(parts, part)
-	}
-	slices.Reverse(parts)
-	return "/" + strings.Join(parts, "/")
 }

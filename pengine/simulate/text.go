@@ -58,7 +58,6 @@ func (t *Text) ItemOf(name, text string) {
 // Info writes a notice unless the text is quiet.
 func (t *Text) Info(text string) {
 	if !t.Quiet {
-		t.indent()
 		t.buf = append(append(t.buf, text...), '\n')
 	}
 }

@@ -13,6 +13,16 @@ func (u *unpacker) recordedOps(node, rsc string) []*model.HistoryOp {
 	return nil
 }
 
+// known says whether a result of rsc on node is recorded (unknown_on_node).
+func (u *unpacker) known(node, rsc string) bool {
+	for _, o := range u.recordedOps(node, rsc) {
+		if o.RCText != "" && o.RC != model.RCUnknown {
+			return true
+		}
+	}
+	return false
+}
+
 // find returns the recorded operation of that task that leads to or comes from other
 // (find_lrm_op). rc limits it to a result, -1 for any.
 func (u *unpacker) find(rsc, task, node, other string, rc int) *model.HistoryOp {
@@ -109,6 +119,8 @@ func (u *unpacker) migrated(r *model.Resource, n *model.Node, o *model.HistoryOp
 			r.Set(model.Failed | model.StopOnFail)
 			r.Clear(model.AllowMigrate)
 		}
+	case target != nil && target.Online && !u.known(o.MigrateTarget, r.ID):
+		// Its history there was cleaned: a probe will tell (fixed after 2.1.5, in Debian's).
 	case usable:
 		u.addRunning(r, target, false)
 		if source != nil && source.Online {
@@ -126,7 +138,7 @@ func (u *unpacker) migrateToFailed(r *model.Resource, n *model.Node, o *model.Hi
 	}
 	r.Role = model.Started
 	from := u.find(r.ID, model.MigrateFrom, o.MigrateTarget, o.MigrateSource, model.RCOk)
-	if len(u.recordedOps(o.MigrateTarget, r.ID)) > 0 && !u.newerState(r.ID, o.MigrateTarget, o, from) {
+	if u.known(o.MigrateTarget, r.ID) && !u.newerState(r.ID, o.MigrateTarget, o, from) {
 		if t := u.c.Node(o.MigrateTarget); t != nil && t.Online {
 			u.addRunning(r, t, false)
 		}
