@@ -1,0 +1,229 @@
+// Package doc is the CIB as a document: one immutable tree that many may read,
+// and the operations that lead from one to the next.
+//
+// An operation works on a copy and only its success makes the copy the CIB, so a
+// reader never sees half a change and a failure leaves nothing behind. Every
+// node of a cluster carries out the same requests in the same order and must
+// come to the same bytes; so the order in which things are merged is part of
+// the format, with its oddities. The CIB daemon and the tools on files use it; it
+// replaces lib/cib/cib_ops.c and the operations of lib/cib/cib_utils.c.
+package doc
+
+import (
+	"errors"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/pacesync/pacesync/cib/patch"
+	"github.com/pacesync/pacesync/internal/rules"
+	"github.com/pacesync/pacesync/internal/xmltree"
+)
+
+// FeatureSet is the newest feature set this code knows; a CIB of a newer one is
+// refused (crm.h: CRM_FEATURE_SET of 2.1.5).
+const FeatureSet = "3.16.1"
+
+// Op is an operation by its name on the wire.
+type Op string
+
+// The operations. Upgrade needs the schemas and lies above this package.
+const (
+	Query      Op = "cib_query"
+	Modify     Op = "cib_modify"
+	Create     Op = "cib_create"
+	Replace    Op = "cib_replace"
+	Delete     Op = "cib_delete"
+	ApplyPatch Op = "cib_apply_diff"
+	Bump       Op = "cib_bump"
+	Erase      Op = "cib_erase"
+)
+
+// Code is a result as it goes over the wire, see patch.Code.
+type Code = patch.Code
+
+// The codes of operations, besides those of patchsets.
+const (
+	NoSuch      Code = 6  // ENXIO: what the request names is not there
+	Exists      Code = 17 // EEXIST: what is to be created is there already
+	Unsupported Code = 93 // EPROTONOSUPPORT: unknown operation, or CIB of a newer feature set
+	BadSchema   Code = 203
+)
+
+// Error is a refused request.
+type Error struct {
+	Code Code
+	Text string
+	// Failed tells the client of a creation what could not be created and why,
+	// in the form of the original's answer; nil otherwise.
+	Failed *xmltree.Node
+}
+
+func (e *Error) Error() string { return "cib: " + e.Text }
+
+// Request is one operation. Input is not changed.
+type Request struct {
+	Op      Op
+	Section string // part of the CIB, empty for no restriction
+	Input   *xmltree.Node
+
+	CanCreate   bool // modify may add what it does not find
+	NoChildren  bool // query without children
+	MixedUpdate bool // modify deletes what carries the attribute __delete__
+
+	// ManageVersion raises epoch or num_updates with the change. Changes that
+	// bring their own version, from peers, do without.
+	ManageVersion bool
+	// Validate says whether the result conforms to its schema; nil: not asked.
+	// It is left out for the section status, as in the original.
+	Validate func(cib *xmltree.Node) error
+}
+
+// Result is what a request led to.
+type Result struct {
+	CIB           *xmltree.Node // the CIB after it, the old one if nothing changed
+	Answer        *xmltree.Node // of a query; part of the CIB unless a copy was needed
+	Changed       bool
+	ConfigChanged bool
+	Patch         *xmltree.Node // format 2, nil if nothing changed
+}
+
+// Document holds the CIB. Root is safe for concurrent use; Do is for the one
+// goroutine that owns the document.
+type Document struct{ root atomic.Pointer[xmltree.Node] }
+
+// New makes a document of a tree that nobody changes any more.
+func New(cib *xmltree.Node) *Document {
+	d := new(Document)
+	d.root.Store(cib)
+	return d
+}
+
+// Root is the CIB as it stands. It must not be changed; it stays as it is when
+// the document moves on.
+func (d *Document) Root() *xmltree.Node { return d.root.Load() }
+
+// Do carries out a request. On an error, which is an *Error, nothing changed.
+func (d *Document) Do(r Request) (Result, error) {
+	res, err := Perform(d.Root(), r)
+	if err == nil && res.Changed {
+		d.root.Store(res.CIB)
+	}
+	return res, err
+}
+
+// Perform carries out a request on a CIB, which stays as it is
+// (cib_utils.c: cib_perform_op).
+func Perform(cib *xmltree.Node, r Request) (Result, error) {
+	if r.Section != "" && r.Input != nil && r.Input.Name == "cib" {
+		r.Input = find(r.Input, r.Section) // of a whole CIB only the section counts
+	}
+	if r.Op == Query {
+		answer, err := query(cib, r)
+		return Result{CIB: cib, Answer: answer}, err
+	}
+	next, err := change(cib, r)
+	if err != nil {
+		return Result{CIB: cib}, err
+	}
+	if v := next.Attr("crm_feature_set"); rules.CompareVersions(v, FeatureSet) > 0 {
+		return Result{CIB: cib}, &Error{Code: Unsupported, Text: "the update has feature set " + v + ", newer than " + FeatureSet}
+	}
+	old, now := patch.VersionOf(cib), patch.VersionOf(next)
+	if now[0] < old[0] || now[0] == old[0] && now[1] < old[1] {
+		return Result{CIB: cib}, &Error{Code: patch.OldData, Text: "the version would go back from " + old.String() + " to " + now.String()}
+	}
+	next.StripText()
+	expandAll(next)
+	return finish(cib, next, r)
+}
+
+// finish compares both CIBs and raises the version.
+func finish(cib, next *xmltree.Node, r Request) (Result, error) {
+	d, err := patch.Compare(cib, next, patch.Options{})
+	if err != nil {
+		return Result{CIB: cib}, &Error{Code: patch.Invalid, Text: "the result is no CIB: " + err.Error()}
+	}
+	res := Result{CIB: cib, Changed: d.Changed(), ConfigChanged: d.ConfigChanged()}
+	if res.Changed && r.ManageVersion {
+		if res.ConfigChanged {
+			d.SetRoot("num_updates", "0")
+			d.SetRoot("epoch", strconv.Itoa(number(next, "epoch")+1))
+		} else {
+			d.SetRoot("num_updates", strconv.Itoa(number(next, "num_updates")+1))
+		}
+	}
+	if r.Validate != nil && r.Section != "status" {
+		if err := r.Validate(next); err != nil {
+			return Result{CIB: cib}, &Error{Code: BadSchema, Text: err.Error()}
+		}
+	}
+	if res.Changed {
+		res.CIB, res.Patch = next, d.Patch()
+	}
+	return res, nil
+}
+
+func number(n *xmltree.Node, name string) int {
+	s, ok := n.Get(name)
+	if !ok {
+		return 0
+	}
+	return patch.Int(s)
+}
+
+// change makes the changed copy.
+func change(cib *xmltree.Node, r Request) (*xmltree.Node, error) {
+	switch r.Op {
+	case Bump:
+		next := cib.Copy()
+		raise(next, "epoch")
+		return next, nil
+	case Erase:
+		next := Empty(cib.Attr("validate-with"))
+		merge(next, cib)
+		raise(next, "admin_epoch")
+		return next, nil
+	case Modify, Create, Replace, Delete, ApplyPatch:
+		if r.Input == nil {
+			return nil, &Error{Code: patch.Invalid, Text: string(r.Op) + " without data"}
+		}
+	default:
+		return nil, &Error{Code: Unsupported, Text: "unknown operation " + string(r.Op)}
+	}
+	next := cib.Copy()
+	switch r.Op {
+	case Modify:
+		return next, modify(next, r)
+	case Create:
+		return next, create(next, r)
+	case Delete:
+		remove(next, r)
+		return next, nil
+	case Replace:
+		return replace(cib, next, r)
+	}
+	next, err := patch.Apply(cib, r.Input, true)
+	var e *patch.Error
+	if errors.As(err, &e) {
+		return nil, &Error{Code: e.Code, Text: e.Error()}
+	}
+	return next, err
+}
+
+// Empty is a CIB without content (cib_utils.c: createEmptyCib).
+func Empty(schema string) *xmltree.Node {
+	cib := xmltree.New("cib",
+		xmltree.Attr{Name: "crm_feature_set", Value: FeatureSet}, xmltree.Attr{Name: "validate-with", Value: schema},
+		xmltree.Attr{Name: "epoch", Value: "0"}, xmltree.Attr{Name: "num_updates", Value: "0"}, xmltree.Attr{Name: "admin_epoch", Value: "0"})
+	config := cib.AddNew("configuration")
+	cib.AddNew("status")
+	for _, name := range [...]string{"crm_config", "nodes", "resources", "constraints"} {
+		config.AddNew(name)
+	}
+	return cib
+}
+
+// raise adds one to a number of the version (cib_ops.c: cib_update_counter).
+func raise(cib *xmltree.Node, name string) {
+	cib.Set(name, strconv.Itoa(number(cib, name)+1))
+}
