@@ -80,7 +80,10 @@ type Request struct {
 
 // Result is what a request led to.
 type Result struct {
-	CIB           *xmltree.Node // the CIB after it, the old one if nothing changed
+	// CIB is the CIB after it, the old one if it is the same. It may differ
+	// where Changed is false: an element without attributes that is added counts
+	// for nothing until something else changes, see tracker.
+	CIB           *xmltree.Node
 	Answer        *xmltree.Node // of a query; part of the CIB unless a copy was needed
 	Changed       bool
 	ConfigChanged bool
@@ -105,7 +108,7 @@ func (d *Document) Root() *xmltree.Node { return d.root.Load() }
 // Do carries out a request. On an error, which is an *Error, nothing changed.
 func (d *Document) Do(r Request) (Result, error) {
 	res, err := Perform(d.Root(), r)
-	if err == nil && res.Changed {
+	if err == nil {
 		d.root.Store(res.CIB)
 	}
 	return res, err
@@ -121,7 +124,8 @@ func Perform(cib *xmltree.Node, r Request) (Result, error) {
 		answer, err := query(cib, r)
 		return Result{CIB: cib, Answer: answer}, err
 	}
-	next, err := change(cib, r)
+	t, err := change(cib, r)
+	next := t.cib
 	if err != nil {
 		return Result{CIB: cib}, err
 	}
@@ -133,17 +137,21 @@ func Perform(cib *xmltree.Node, r Request) (Result, error) {
 		return Result{CIB: cib}, &Error{Code: patch.OldData, Text: "the version would go back from " + old.String() + " to " + now.String()}
 	}
 	next.StripText()
-	expandAll(next)
-	return finish(cib, next, r)
+	expandAll(t, next)
+	return finish(cib, t, r)
 }
 
 // finish compares both CIBs and raises the version.
-func finish(cib, next *xmltree.Node, r Request) (Result, error) {
+func finish(cib *xmltree.Node, t *tracker, r Request) (Result, error) {
+	next := t.cib
 	d, err := patch.Compare(cib, next, patch.Options{})
 	if err != nil {
 		return Result{CIB: cib}, &Error{Code: patch.Invalid, Text: "the result is no CIB: " + err.Error()}
 	}
-	res := Result{CIB: cib, Changed: d.Changed(), ConfigChanged: d.ConfigChanged()}
+	res := Result{CIB: cib, Changed: t.dirty && d.Changed(), ConfigChanged: t.config}
+	if r.Op != Modify && r.Op != Create {
+		res.Changed, res.ConfigChanged = d.Changed(), d.ConfigChanged()
+	}
 	if res.Changed && r.ManageVersion {
 		if res.ConfigChanged {
 			d.SetRoot("num_updates", "0")
@@ -157,8 +165,11 @@ func finish(cib, next *xmltree.Node, r Request) (Result, error) {
 			return Result{CIB: cib}, &Error{Code: BadSchema, Text: err.Error()}
 		}
 	}
+	if d.Changed() {
+		res.CIB = next
+	}
 	if res.Changed {
-		res.CIB, res.Patch = next, d.Patch()
+		res.Patch = d.Patch()
 	}
 	return res, nil
 }
@@ -171,43 +182,51 @@ func number(n *xmltree.Node, name string) int {
 	return patch.Int(s)
 }
 
-// change makes the changed copy.
-func change(cib *xmltree.Node, r Request) (*xmltree.Node, error) {
+// change makes the changed copy, which is never nil.
+func change(cib *xmltree.Node, r Request) (*tracker, error) {
+	t := &tracker{cib: cib}
 	switch r.Op {
 	case Bump:
-		next := cib.Copy()
-		raise(next, "epoch")
-		return next, nil
+		t.cib = cib.Copy()
+		raise(t.cib, "epoch")
+		return t, nil
 	case Erase:
-		next := Empty(cib.Attr("validate-with"))
-		merge(next, cib)
-		raise(next, "admin_epoch")
-		return next, nil
+		t.cib = Empty(cib.Attr("validate-with"))
+		t.merge(t.cib, cib.Attrs)
+		raise(t.cib, "admin_epoch")
+		return t, nil
 	case Modify, Create, Replace, Delete, ApplyPatch:
 		if r.Input == nil {
-			return nil, &Error{Code: patch.Invalid, Text: string(r.Op) + " without data"}
+			return t, &Error{Code: patch.Invalid, Text: string(r.Op) + " without data"}
 		}
 	default:
-		return nil, &Error{Code: Unsupported, Text: "unknown operation " + string(r.Op)}
+		return t, &Error{Code: Unsupported, Text: "unknown operation " + string(r.Op)}
 	}
-	next := cib.Copy()
+	if r.Op == ApplyPatch {
+		next, err := patch.Apply(cib, r.Input, true)
+		var e *patch.Error
+		if errors.As(err, &e) {
+			return t, &Error{Code: e.Code, Text: e.Error()}
+		}
+		t.cib = next
+		return t, nil
+	}
+	t.cib = cib.Copy()
 	switch r.Op {
 	case Modify:
-		return next, modify(next, r)
+		return t, modify(t, r)
 	case Create:
-		return next, create(next, r)
+		return t, create(t, r)
 	case Delete:
-		remove(next, r)
-		return next, nil
-	case Replace:
-		return replace(cib, next, r)
+		remove(t.cib, r)
+		return t, nil
 	}
-	next, err := patch.Apply(cib, r.Input, true)
-	var e *patch.Error
-	if errors.As(err, &e) {
-		return nil, &Error{Code: e.Code, Text: e.Error()}
+	next, err := replace(cib, t.cib, r)
+	if err != nil {
+		return t, err
 	}
-	return next, err
+	t.cib = next
+	return t, nil
 }
 
 // Empty is a CIB without content (cib_utils.c: createEmptyCib).

@@ -17,19 +17,27 @@ func underConfiguration(section string) bool {
 	return false
 }
 
-// find returns the element of a section, nil when it is not there. An unknown
-// name stands for the CIB itself (lib/common/cib.c: pcmk_find_cib_element).
+// find returns the element of a section, nil when it is not there or there more
+// than once. An unknown name stands for the CIB itself (lib/common/cib.c:
+// pcmk_find_cib_element, xpath.c: get_xpath_object).
 func find(cib *xmltree.Node, section string) *xmltree.Node {
 	if cib.Name != "cib" {
 		return nil
 	}
+	var found []*xmltree.Node
+	note := func(n *xmltree.Node) { found = append(found, n) }
 	switch {
 	case section == "status", section == "configuration":
-		return cib.Child(section)
+		cib.Each(section, note)
 	case underConfiguration(section):
-		return cib.Path("configuration", section)
+		cib.Each("configuration", func(c *xmltree.Node) { c.Each(section, note) })
+	default:
+		return cib
 	}
-	return cib
+	if len(found) != 1 {
+		return nil
+	}
+	return found[0]
 }
 
 func query(cib *xmltree.Node, r Request) (*xmltree.Node, error) {
@@ -45,7 +53,8 @@ func query(cib *xmltree.Node, r Request) (*xmltree.Node, error) {
 
 // modify merges the input into the element of its name and id
 // (cib_ops.c: cib_process_modify).
-func modify(cib *xmltree.Node, r Request) error {
+func modify(t *tracker, r Request) error {
+	cib := t.cib
 	root := find(cib, r.Section)
 	if root == nil {
 		parent := cib
@@ -55,20 +64,23 @@ func modify(cib *xmltree.Node, r Request) error {
 		if parent == nil {
 			return &Error{Code: patch.Invalid, Text: "there is no configuration to hold the section " + r.Section}
 		}
-		root = parent.AddNew(r.Section)
+		t.copy(parent, xmltree.New(r.Section))
+		if root = find(cib, r.Section); root == nil {
+			return &Error{Code: patch.Invalid, Text: "there is more than one section " + r.Section}
+		}
 	}
-	if !mergeFirst(root, r.Input) {
+	if !mergeFirst(t, root, r.Input) {
 		if !r.CanCreate {
 			return &Error{Code: NoSuch, Text: "there is no " + describe(r.Input) + " to modify"}
 		}
-		root.Add(r.Input.Copy())
+		t.copy(root, r.Input.Copy())
 	}
 	if r.MixedUpdate {
 		for marked := findMarked(cib); marked != nil; marked = findMarked(cib) {
 			if marked == cib {
 				return &Error{Code: patch.Invalid, Text: "the CIB itself cannot be deleted"}
 			}
-			marked.Remove()
+			t.remove(marked)
 		}
 	}
 	return nil
@@ -87,12 +99,12 @@ func describe(n *xmltree.Node) string {
 
 // mergeFirst merges input into the first element of its name and id
 // (xml.c: update_xml_child).
-func mergeFirst(root, input *xmltree.Node) bool {
+func mergeFirst(t *tracker, root, input *xmltree.Node) bool {
 	n := root.Find(func(n *xmltree.Node) bool { return n.Name == input.Name && sameID(n, input) })
 	if n == nil {
 		return false
 	}
-	mergeTree(n, input)
+	mergeTree(t, n, input)
 	return true
 }
 
@@ -104,13 +116,13 @@ func sameID(a, b *xmltree.Node) bool {
 
 // mergeTree makes n hold the attributes and children of input, besides what it
 // has (xml.c: pcmk__xml_update).
-func mergeTree(n, input *xmltree.Node) {
-	merge(n, input)
+func mergeTree(t *tracker, n, input *xmltree.Node) {
+	t.merge(n, input.Attrs)
 	for c := input.First; c != nil; c = c.Next {
 		switch c.Kind {
 		case xmltree.Comment:
 			if !hasComment(n, c.Name) {
-				n.Add(c.Copy())
+				t.copy(n, c.Copy())
 			}
 		case xmltree.Element:
 			key, value, ok := "id", "", false
@@ -122,7 +134,7 @@ func mergeTree(n, input *xmltree.Node) {
 			if target == nil {
 				target = n.AddNew(c.Name)
 			}
-			mergeTree(target, c)
+			mergeTree(t, target, c)
 		}
 	}
 }
@@ -151,14 +163,12 @@ func childBy(n *xmltree.Node, name, key, value string, byKey bool) *xmltree.Node
 
 // create adds the input, which must not be there yet
 // (cib_ops.c: cib_process_create).
-func create(cib *xmltree.Node, r Request) error {
+func create(t *tracker, r Request) error {
 	if r.Section == "" || r.Section == "all" || r.Section == "cib" || r.Input.Name == "cib" {
-		if r.Section == "all" || r.Section == "cib" || r.Input.Name == "cib" {
-			r.Section = ""
-		}
-		return modify(cib, r)
+		r.Section = ""
+		return modify(t, r)
 	}
-	root := find(cib, r.Section)
+	root := find(t.cib, r.Section)
 	inputs := []*xmltree.Node{r.Input}
 	if r.Input.Name == r.Section {
 		inputs = inputs[:0]
@@ -169,7 +179,7 @@ func create(cib *xmltree.Node, r Request) error {
 		}
 	}
 	for _, in := range inputs {
-		if e := createOne(root, in); e != nil {
+		if e := createOne(t, root, in); e != nil {
 			e.Failed = failed(in, r.Op, e.Code)
 			return e
 		}
@@ -177,14 +187,14 @@ func create(cib *xmltree.Node, r Request) error {
 	return nil
 }
 
-func createOne(parent, in *xmltree.Node) *Error {
+func createOne(t *tracker, parent, in *xmltree.Node) *Error {
 	if parent == nil {
 		return &Error{Code: patch.Invalid, Text: "there is no section to create " + describe(in) + " in"}
 	}
 	if counterpart(parent, in) != nil {
 		return &Error{Code: Exists, Text: describe(in) + " exists already"}
 	}
-	place(parent, in)
+	place(t, parent, in)
 	return nil
 }
 
@@ -215,7 +225,7 @@ func counterpart(parent, in *xmltree.Node) *xmltree.Node {
 // place merges in into its counterpart below parent, made if it is missing
 // (cib_ops.c: update_cib_object). As in the original a comment that is not there
 // becomes an element named comment, which schemas refuse: nodes must agree.
-func place(parent, in *xmltree.Node) {
+func place(t *tracker, parent, in *xmltree.Node) {
 	n := counterpart(parent, in)
 	if n == nil {
 		n = parent.AddNew(elementName(in))
@@ -224,7 +234,7 @@ func place(parent, in *xmltree.Node) {
 	if list, ok := in.Get("replace"); ok {
 		for item := range strings.SplitSeq(list, ",") {
 			if c := n.Child(item); item != "" && c != nil {
-				c.Remove()
+				t.remove(c)
 			}
 		}
 		attrs = nil
@@ -235,12 +245,10 @@ func place(parent, in *xmltree.Node) {
 		}
 		n.Unset("replace")
 	}
-	for _, a := range attrs {
-		n.Set(a.Name, expand(n, a.Name, a.Value))
-	}
+	t.merge(n, attrs)
 	for c := in.First; c != nil; c = c.Next {
 		if c.Kind == xmltree.Element || c.Kind == xmltree.Comment {
-			place(n, c)
+			place(t, n, c)
 		}
 	}
 }

@@ -8,13 +8,6 @@ import (
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
-// merge sets the attributes of from on n (nvpair.c: copy_in_properties).
-func merge(n, from *xmltree.Node) {
-	for _, a := range from.Attrs {
-		n.Set(a.Name, expand(n, a.Name, a.Value))
-	}
-}
-
 // expand returns the value an attribute gets: name++ and name+=N add to the
 // score-like number it has; without one they stand as they are
 // (xml.c: expand_plus_plus).
@@ -32,13 +25,13 @@ func expand(n *xmltree.Node, name, value string) string {
 
 // expandAll expands what has nothing to add to: the attributes of the result
 // that still hold a request to add (xml.c: fix_plus_plus_recursive).
-func expandAll(n *xmltree.Node) {
-	for i, a := range n.Attrs {
+func expandAll(t *tracker, n *xmltree.Node) {
+	for _, a := range n.Attrs {
 		if offset, ok := increment(a.Name, a.Value); ok {
-			n.Attrs[i].Value = sum(0, offset)
+			t.set(n, a.Name, sum(0, offset))
 		}
 	}
-	n.Elements(expandAll)
+	n.Elements(func(c *xmltree.Node) { expandAll(t, c) })
 }
 
 // increment reads name++ or name+=N. What follows the second plus does not count.

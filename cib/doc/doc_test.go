@@ -1,0 +1,100 @@
+package doc
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pacesync/pacesync/internal/xmltree"
+)
+
+const base = `<cib crm_feature_set="3.16.1" validate-with="none" epoch="4" num_updates="2" admin_epoch="1"><configuration><crm_config/>` +
+	`<nodes><node id="1" uname="n1" score="5"/></nodes><resources/><constraints/></configuration><status/></cib>`
+
+func parse(t testing.TB, s string) *xmltree.Node {
+	t.Helper()
+	n, err := xmltree.ParseString(s, xmltree.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestOperations holds what test/cib has found cibadmin 2.1.5 to do.
+func TestOperations(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		req     Request
+		code    Code
+		version string // after it
+		holds   string
+	}{
+		{"merge", Request{Op: Modify, Input: parse(t, `<node id="1" uname="x"/>`)}, 0, "1.5.0", `<node id="1" uname="x" score="5"/>`},
+		{"nothing new", Request{Op: Modify, Input: parse(t, `<node id="1" uname="n1"/>`)}, 0, "1.4.2", `uname="n1"`},
+		{"add to a number", Request{Op: Modify, Input: parse(t, `<node id="1" score="score+=7"/>`)}, 0, "1.5.0", `score="12"`},
+		{"add to none", Request{Op: Modify, Input: parse(t, `<node id="1" n="n++"/>`)}, 0, "1.5.0", `n="1"`},
+		{"not there", Request{Op: Modify, Input: parse(t, `<node id="2"/>`)}, NoSuch, "1.4.2", ""},
+		{"a copy does not count for the configuration", Request{Op: Modify, Section: "nodes", CanCreate: true, Input: parse(t, `<node id="2"/>`)}, 0, "1.4.3", `<node id="2"/>`},
+		{"status", Request{Op: Create, Section: "status", Input: parse(t, `<node_state id="1"/>`)}, 0, "1.4.3", `<node_state id="1"/>`},
+		{"create", Request{Op: Create, Section: "nodes", Input: parse(t, `<node id="2"/>`)}, 0, "1.5.0", `<node id="2"/>`},
+		{"a bare element counts for nothing", Request{Op: Create, Section: "nodes", Input: parse(t, `<x/>`)}, 0, "1.4.2", `<x/>`},
+		{"there already", Request{Op: Create, Section: "nodes", Input: parse(t, `<node id="1"/>`)}, Exists, "1.4.2", ""},
+		{"delete nothing", Request{Op: Delete, Input: parse(t, `<node id="7"/>`)}, 0, "1.4.2", `id="1"`},
+		{"delete", Request{Op: Delete, Input: parse(t, `<node id="1"/>`)}, 0, "1.5.0", `<nodes/>`},
+		{"replace", Request{Op: Replace, Input: parse(t, `<nodes/>`)}, 0, "1.5.0", `<nodes/>`},
+		{"back", Request{Op: Modify, Input: parse(t, `<cib epoch="1"/>`)}, 205, "1.4.2", ""},
+		{"newer feature set", Request{Op: Modify, Input: parse(t, `<cib crm_feature_set="3.99.0"/>`)}, Unsupported, "1.4.2", ""},
+		{"bump", Request{Op: Bump}, 0, "1.5.3", ""},
+		{"erase", Request{Op: Erase}, 0, "2.5.0", `<nodes/>`},
+		{"no data", Request{Op: Modify}, 22, "1.4.2", ""},
+		{"unknown", Request{Op: "cib_eat"}, Unsupported, "1.4.2", ""},
+		{"invalid", Request{Op: Bump, Validate: func(*xmltree.Node) error { return errors.New("no") }}, BadSchema, "1.4.2", ""},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			old := parse(t, base)
+			d := New(old)
+			c.req.ManageVersion = true
+			_, err := d.Do(c.req)
+			var e *Error
+			if errors.As(err, &e); (e == nil) != (c.code == 0) || e != nil && e.Code != c.code {
+				t.Fatalf("%v, want code %d", err, c.code)
+			}
+			if old.String() != base || e != nil && d.Root() != old {
+				t.Fatal("the old tree changed")
+			}
+			r := d.Root()
+			if v := r.Attr("admin_epoch") + "." + r.Attr("epoch") + "." + r.Attr("num_updates"); v != c.version {
+				t.Errorf("version %s, want %s", v, c.version)
+			}
+			if !strings.Contains(r.String(), c.holds) {
+				t.Errorf("%s is not in %s", c.holds, r)
+			}
+		})
+	}
+}
+
+func TestQuery(t *testing.T) {
+	d := New(parse(t, base))
+	res, err := d.Do(Request{Op: Query, Section: "nodes"})
+	if err != nil || res.Answer.String() != `<nodes><node id="1" uname="n1" score="5"/></nodes>` {
+		t.Errorf("%v %v", res.Answer, err)
+	}
+	res, err = d.Do(Request{Op: Query, Section: "configuration", NoChildren: true})
+	if err != nil || res.Answer.String() != `<configuration/>` {
+		t.Errorf("%v %v", res.Answer, err)
+	}
+	var e *Error
+	if _, err = d.Do(Request{Op: Query, Section: "tags"}); !errors.As(err, &e) || e.Code != NoSuch {
+		t.Errorf("no tags: %v", err)
+	}
+}
+
+// TestFailedAnswer is what a client of a failed creation is told.
+func TestFailedAnswer(t *testing.T) {
+	_, err := Perform(parse(t, base), Request{Op: Create, Section: "nodes", Input: parse(t, `<node id="1"/>`)})
+	var e *Error
+	if !errors.As(err, &e) || e.Failed.String() !=
+		`<failed><failed_update id="1" object_type="node" operation="cib_create" reason="File exists"><node id="1"/></failed_update></failed>` {
+		t.Errorf("%v", err)
+	}
+}
