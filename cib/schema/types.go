@@ -141,7 +141,12 @@ func isSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\
 func trimSpace(s string) string { return strings.TrimFunc(s, isSpace) }
 
 // collapse is the token form of a text: no blanks around, one between.
-func collapse(s string) string { return strings.Join(strings.FieldsFunc(s, isSpace), " ") }
+func collapse(s string) string {
+	if !strings.ContainsAny(s, " \t\n\r") {
+		return s
+	}
+	return strings.Join(strings.FieldsFunc(s, isSpace), " ")
+}
 
 // isNCName follows libxml2's xmlValidateNCName: ASCII by table, the rest as
 // XML 1.0 letters, near enough by their Unicode range.

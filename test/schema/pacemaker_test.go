@@ -28,7 +28,7 @@ func load(t testing.TB) *schema.Set {
 // all ways in which a CIB names its schema.
 func TestVerdictsOfCrmVerify(t *testing.T) {
 	labtest.Need(t, "/usr/sbin/crm_verify")
-	const most = 60
+	const most = 40
 	files, set, rnd := cases(t), load(t), rand.New(rand.NewPCG(1, 5))
 	valid := 0
 	for i := range most {
@@ -90,7 +90,7 @@ func xsltproc(t *testing.T) schema.Transformer {
 // does, the steps themselves made by xsltproc.
 func TestUpgradePath(t *testing.T) {
 	labtest.Need(t, "/usr/sbin/cibadmin", "/usr/bin/xsltproc")
-	const most = 24
+	const most = 16
 	files, set, rnd := cases(t), load(t), rand.New(rand.NewPCG(3, 5))
 	reached := map[string]int{}
 	for i := range most {

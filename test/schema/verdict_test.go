@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,7 +96,7 @@ func compare(t *testing.T, name string, files []string) (valid int) {
 func TestVerdictsOnTheCases(t *testing.T) {
 	labtest.Need(t, "/usr/bin/xmllint")
 	files := cases(t)
-	for _, name := range []string{"pacemaker-1.0", "pacemaker-1.3", "pacemaker-2.10", "pacemaker-3.0", "pacemaker-3.9"} {
+	for _, name := range []string{"pacemaker-1.3", "pacemaker-2.10", "pacemaker-3.9"} {
 		valid := compare(t, name, files)
 		t.Logf("%s: %d of %d valid", name, valid, len(files))
 	}
@@ -167,6 +168,6 @@ func mutate(rnd *rand.Rand, root *xmltree.Node) {
 	case kind == 8 && n != root:
 		n.Name = other.Name
 	default:
-		n.AddNew(other.Name, other.Attrs...)
+		n.AddNew(other.Name, slices.Clone(other.Attrs)...)
 	}
 }
