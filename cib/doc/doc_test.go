@@ -98,3 +98,37 @@ func TestFailedAnswer(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// FuzzPerform: any request on any CIB succeeds or is refused, and changes no
+// tree it was given.
+func FuzzPerform(f *testing.F) {
+	f.Add(base, string(Modify), "nodes", `<node id="1" score="score++"/>`, true)
+	f.Add(base, string(Create), "nodes", `<nodes><!--x--><node id="2" replace="a,b"><a/></node></nodes>`, false)
+	f.Add(base, string(Replace), "", base, false)
+	f.Add(base, string(Delete), "all", `<cib/>`, false)
+	f.Add(base, string(Modify), "tags", `<x __delete__="1"/>`, true)
+	f.Add(base, string(ApplyPatch), "", `<diff format="2"><change operation="delete" path="/cib/status"/></diff>`, false)
+	f.Fuzz(func(t *testing.T, cib, op, section, input string, flag bool) {
+		c, err := xmltree.ParseString(cib, xmltree.Limits{})
+		if err != nil {
+			return
+		}
+		r := Request{Op: Op(op), Section: section, CanCreate: flag, MixedUpdate: flag, NoChildren: flag, ManageVersion: !flag}
+		r.Input, _ = xmltree.ParseString(input, xmltree.Limits{})
+		before, given := c.String(), ""
+		if r.Input != nil {
+			given = r.Input.String()
+		}
+		res, err := Perform(c, r)
+		var e *Error
+		if err != nil && !errors.As(err, &e) {
+			t.Fatalf("error %T: %v", err, err)
+		}
+		if c.String() != before || r.Input != nil && r.Input.String() != given {
+			t.Fatal("a tree that was given changed")
+		}
+		if res.CIB == nil || err == nil && res.Patch != nil && !res.Changed {
+			t.Fatalf("result %+v", res)
+		}
+	})
+}
