@@ -52,7 +52,7 @@ func ask(t *testing.T, env []string, args ...string) string {
 }
 
 // corpus is a share of the scheduler's test CIBs where they are at hand: with
-// CORPUS=all every one, otherwise one of eight.
+// CORPUS=all every one, otherwise one of sixteen.
 func corpus(t *testing.T) []string {
 	t.Helper()
 	shared := os.Getenv("PACESYNC_SHARED")
@@ -67,7 +67,7 @@ func corpus(t *testing.T) []string {
 		return all
 	}
 	var some []string
-	for i := 0; i < len(all); i += 8 {
+	for i := 0; i < len(all); i += 16 {
 		some = append(some, all[i])
 	}
 	return some
