@@ -60,6 +60,7 @@ func TestValidate(t *testing.T) {
 		{`<zoo id="z"><shop/><seal id="a" food="fish"><pool> 7 </pool></seal></zoo>`, ""},
 		{`<zoo id="z"><box any="1"><x y="2">t<y/></x></box></zoo>`, ""},
 		{`<zoo id="z"><elephant id="a" food="hay" of="z"/></zoo>`, ""},
+		{`<zoo id=" z"><elephant id="a" food=" hay " of=" z  "/></zoo>`, ""}, // as libxml2: blanks around do not count
 		{`<zoo id="z"><elephant id="a" food="hay" name="a-b" age="90"/></zoo>`, ""},
 		{`<zoo id="z"><pair size=" 1  -2 "><elephant id="a" food="hay"/><elephant id="b" food="hay"/></pair></zoo>`, ""},
 		{`<barn/>`, `line 1: <barn> is not a root element of this schema; expected <zoo>`},

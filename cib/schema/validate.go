@@ -193,7 +193,7 @@ func (r *run) note(n *xmltree.Node, a *xmltree.Attr, p *attributePattern) {
 			r.fault(n, a.Name+`="`+id+`" is already the id of <`+old.node.Name+`>`+atLine(old.node))
 		}
 	case p.ref:
-		r.refs = append(r.refs, reference{n, a.Name, a.Value})
+		r.refs = append(r.refs, reference{n, a.Name, trimSpace(a.Value)})
 	}
 }
 

@@ -96,7 +96,7 @@ func compare(t *testing.T, name string, files []string) (valid int) {
 func TestVerdictsOnTheCases(t *testing.T) {
 	labtest.Need(t, "/usr/bin/xmllint")
 	files := cases(t)
-	for _, name := range []string{"pacemaker-1.3", "pacemaker-2.10", "pacemaker-3.9"} {
+	for _, name := range []string{"pacemaker-1.3", "pacemaker-3.9"} {
 		valid := compare(t, name, files)
 		t.Logf("%s: %d of %d valid", name, valid, len(files))
 	}
@@ -105,7 +105,7 @@ func TestVerdictsOnTheCases(t *testing.T) {
 // TestVerdictsOnMutations changes valid cases at random.
 func TestVerdictsOnMutations(t *testing.T) {
 	labtest.Need(t, "/usr/bin/xmllint")
-	const each = 400
+	const each = 250
 	files := cases(t)
 	for i, name := range []string{"pacemaker-1.2", "pacemaker-2.5", "pacemaker-3.0", "pacemaker-3.9"} {
 		rnd := rand.New(rand.NewPCG(uint64(i), 16))
