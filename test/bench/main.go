@@ -39,7 +39,7 @@ type bench struct {
 
 func main() {
 	b := bench{results: map[cell]map[lab.Impl][]float64{}}
-	sizes := flag.String("sizes", "64,1024,8192,65536,1048576", "message sizes in bytes")
+	sizes := flag.String("sizes", "64,1024,8192,65536,1000000", "message sizes in bytes")
 	flag.IntVar(&b.nodes, "nodes", 3, "nodes of the ring")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds; the median counts")
 	flag.DurationVar(&b.span, "time", 2*time.Second, "time of one measurement")
