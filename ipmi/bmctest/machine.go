@@ -15,7 +15,8 @@ type Switch interface {
 	Control(now time.Time, c wire.Control) wire.Completion
 }
 
-// Machine is a Switch without hardware. The zero value is off and quick.
+// Machine is a Switch without hardware. The zero value is off and quick. Its
+// fields are set before it is used, later inside Set.
 type Machine struct {
 	OffDelay time.Duration // from the command to the loss of power
 	OnDelay  time.Duration
@@ -37,6 +38,13 @@ type change struct {
 
 // NewMachine is a machine that has power.
 func NewMachine() *Machine { return &Machine{on: true} }
+
+// Set runs f while no command is executed, to change the machine's fields.
+func (m *Machine) Set(f func(m *Machine)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f(m)
+}
 
 // SetOn sets the power by hand, whatever was planned.
 func (m *Machine) SetOn(on bool) {

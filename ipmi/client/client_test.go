@@ -58,7 +58,7 @@ func wantDone(t *testing.T, m *bmctest.Machine, want ...wire.Control) {
 func TestOffAndOn(t *testing.T) {
 	for _, lanplus := range []bool{true, false} {
 		b, m, c := setup(t, bmctest.Config{}, func(o *Options) { o.Lanplus = lanplus })
-		m.OffDelay, m.OnDelay = 50*time.Millisecond, 50*time.Millisecond
+		m.Set(func(m *bmctest.Machine) { m.OffDelay, m.OnDelay = 50*time.Millisecond, 50*time.Millisecond })
 		for range 2 { // the second off finds the work done
 			if err := c.PowerOff(ctx(t)); err != nil {
 				t.Fatal(err)
@@ -82,7 +82,7 @@ func TestOffAndOn(t *testing.T) {
 // TestStuckSwitch: a command that is accepted and not executed is no success.
 func TestStuckSwitch(t *testing.T) {
 	_, m, c := setup(t, bmctest.Config{})
-	m.Stuck = true
+	m.Set(func(m *bmctest.Machine) { m.Stuck = true })
 	if err := c.PowerOff(ctx(t)); !errors.Is(err, ErrNotVerified) {
 		t.Error(err)
 	}
@@ -98,7 +98,7 @@ func TestFence(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	wantDone(t, m, wire.ControlOff, wire.ControlOn)
-	m.OnDelay = time.Hour
+	m.Set(func(m *bmctest.Machine) { m.OnDelay = time.Hour })
 	if r, err := c.Fence(ctx(t)); err != nil || !r.Off || r.On || !errors.Is(r.OnErr, ErrNotVerified) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -107,7 +107,7 @@ func TestFence(t *testing.T) {
 func TestRetryOn(t *testing.T) {
 	_, m, c := setup(t, bmctest.Config{}, func(o *Options) { o.RetryOn, o.PowerTimeout = 3, 50*time.Millisecond })
 	m.SetOn(false)
-	m.Stuck = true
+	m.Set(func(m *bmctest.Machine) { m.Stuck = true })
 	if err := c.PowerOn(ctx(t)); !errors.Is(err, ErrNotVerified) {
 		t.Error(err)
 	}
@@ -116,7 +116,7 @@ func TestRetryOn(t *testing.T) {
 
 func TestCycle(t *testing.T) {
 	_, m, c := setup(t, bmctest.Config{}, func(o *Options) { o.Method, o.PowerWait = MethodCycle, 100*time.Millisecond })
-	m.OffTime = 60 * time.Millisecond
+	m.Set(func(m *bmctest.Machine) { m.OffTime = 60 * time.Millisecond })
 	if r, err := c.Fence(ctx(t)); err != nil || !r.Off || !r.On {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -126,7 +126,7 @@ func TestCycle(t *testing.T) {
 	}
 	wantDone(t, m, wire.ControlCycle, wire.ControlOn)
 	m.SetOn(true)
-	m.Stuck = true // nothing happens: on at the end, and never seen off
+	m.Set(func(m *bmctest.Machine) { m.Stuck = true }) // nothing happens: on at the end, and never seen off
 	if r, err := c.Cycle(ctx(t)); err != nil || r.Off || !r.On {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -108,25 +108,27 @@ func (v *conversation) reach(ctx context.Context, want bool, after wire.Control)
 		defer cancel()
 	}
 	start := time.Now()
-	err := pause(ctx, v.c.opt.PowerWait)
-	for err == nil {
-		var s wire.ChassisStatus
-		s, lookErr := v.status(ctx)
-		if lookErr == nil && s.On == want {
+	var last error // why the last look failed, unless time was up
+	for err := pause(ctx, v.c.opt.PowerWait); err == nil; err = pause(ctx, v.c.opt.StatusInterval) {
+		s, err := v.status(ctx)
+		if err == nil && s.On == want {
 			return nil
 		}
-		if lookErr != nil {
-			v.c.trace("%v", lookErr)
-			if fatal(lookErr) {
-				return lookErr
+		if ctx.Err() != nil {
+			break
+		}
+		if last = err; err != nil {
+			v.c.trace("%v", err)
+			if fatal(err) {
+				return err
 			}
 		}
-		if err = pause(ctx, v.c.opt.StatusInterval); err != nil && lookErr != nil {
-			err = lookErr
-		}
+	}
+	if last == nil {
+		last = context.Cause(ctx)
 	}
 	return fmt.Errorf("%w: %v was accepted, the power is not read as %s after %v (%w)",
-		ErrNotVerified, after, onOff(want), time.Since(start).Round(time.Second/10), err)
+		ErrNotVerified, after, onOff(want), time.Since(start).Round(time.Second/10), last)
 }
 
 // fatal tells errors that time does not mend.
