@@ -64,7 +64,6 @@ type session struct {
 	level     wire.Privilege
 	limit     wire.Privilege
 	last      time.Time
-	rakp4     []byte
 	request   wire.Message // the last one executed, and its answer: repetitions are not executed again
 	answer    wire.Message
 }
