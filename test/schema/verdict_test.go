@@ -23,7 +23,10 @@ func cases(t testing.TB) []string {
 	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(os.Getenv("PACESYNC_SHARED"), "conformance", "scheduler", "xml", "*.xml"))
 	if len(files) == 0 {
-		t.Skip("no CIBs: set PACESYNC_SHARED")
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no CIBs: set PACESYNC_SHARED")
+		}
+		t.Skip("SKIPPED, NOT TESTED: no CIBs: set PACESYNC_SHARED")
 	}
 	return files
 }
