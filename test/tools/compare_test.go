@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pacesync/pacesync/internal/lab"
+	"github.com/pacesync/pacesync/internal/lab/labtest"
 )
 
 // minRows guards the table against rows that get lost.
@@ -19,6 +20,7 @@ const minRows = 300
 // on ours; then the daemons with each other: the original tools must get the
 // same answers from both.
 func TestTools(t *testing.T) {
+	labtest.Corosync(t)
 	var said [2]map[string]said
 	for i, daemon := range [2]lab.Impl{lab.Debian, lab.Ours} {
 		t.Run(daemon.String(), func(t *testing.T) {
