@@ -86,6 +86,9 @@ func main() {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+	case *part == "?":
+		listParts()
+		return
 	case *part != "":
 		var ok bool
 		if steps, ok = long()[*part]; !ok {

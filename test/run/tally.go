@@ -126,6 +126,15 @@ func reason(said string) string {
 
 func partNames() []string { return slices.Sorted(maps.Keys(long())) }
 
+// listParts says what there is to run in full count.
+func listParts() {
+	parts := long()
+	fmt.Println("make test-long PART=… runs in full count:")
+	for _, name := range partNames() {
+		fmt.Printf("  %-10s %s\n", name, parts[name][0].name)
+	}
+}
+
 // fuzzSteps finds every fuzz target of the repository.
 func fuzzSteps(each time.Duration) ([]step, error) {
 	out, err := exec.Command("go", "test", "-list", "^Fuzz", "./...").Output()

@@ -28,6 +28,7 @@ func (gather) onMcast(r *Ring, m *wire.Mcast, raw []byte) {
 		r.ignore("of a node that gathers with us")
 		return
 	}
+	r.noteForeign(m)
 	if r.member.addProc(m.From) {
 		r.enterGather(CauseForeignGather)
 	}
@@ -38,6 +39,7 @@ func (gather) onMergeDetect(r *Ring, m *wire.MergeDetect) {
 		r.ignore("of a node that gathers with us")
 		return
 	}
+	r.foreign.note(r.now, m.From, m.Ring.Seq)
 	if r.member.addProc(m.From) {
 		r.enterGather(CauseMergeGather)
 	}
@@ -45,6 +47,10 @@ func (gather) onMergeDetect(r *Ring, m *wire.MergeDetect) {
 
 // onJoin is the heart of the agreement (totemsrp.c: memb_join_process).
 func (gather) onJoin(r *Ring, j *wire.Join) {
+	if r.foreign.outdates(r.now, r.cfg.Consensus, j.From, j.RingSeq) {
+		r.refuse(j.From, "join message from before the ring that its sender was heard in since")
+		return
+	}
 	switch r.learn(j) {
 	case learnedSame:
 		if !j.IsLeave() {

@@ -27,6 +27,7 @@ func (operational) onMcast(r *Ring, m *wire.Mcast, raw []byte) {
 		r.drop(m.From, "message of a ring that its sender has left")
 		return
 	}
+	r.noteForeign(m)
 	r.member.addProc(m.From)
 	r.enterGather(CauseForeignOperational)
 }
@@ -36,6 +37,7 @@ func (operational) onMergeDetect(r *Ring, m *wire.MergeDetect) {
 		r.refuse(m.From, "merge detect of a ring that its sender has left")
 		return
 	}
+	r.foreign.note(r.now, m.From, m.Ring.Seq)
 	r.member.addProc(m.From)
 	r.enterGather(CauseMergeOperational)
 }

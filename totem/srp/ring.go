@@ -30,6 +30,9 @@ type Ring struct {
 	pause  pauseState
 	idle   idleState
 	hasty  hastyState
+
+	foreign foreignRings
+
 	commit wire.CommitToken // the commit token of the ring being formed
 
 	lane    [lanes]laneQueue

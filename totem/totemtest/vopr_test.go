@@ -220,3 +220,21 @@ func TestSameSeedSameTrace(t *testing.T) {
 		t.Errorf("%d seeds give %d different runs", seeds, len(hashes))
 	}
 }
+
+// keptSeeds once failed; the reason is what the cure must not lose.
+var keptSeeds = []struct {
+	seed uint64
+	why  string
+}{
+	{8820, "two nodes alone believed each other's joins of an earlier round and blamed each other in step, for ever"},
+}
+
+// TestKeptSeeds runs again what once failed.
+func TestKeptSeeds(t *testing.T) {
+	w := NewWorld()
+	for _, k := range keptSeeds {
+		if res := w.Run(FromSeed(k.seed)); len(res.Violations) > 0 {
+			t.Errorf("seed %d (%s): %v", k.seed, k.why, res.Violations[0])
+		}
+	}
+}
