@@ -57,8 +57,9 @@ type schedReply struct {
 
 // executor runs operations here and keeps their history in the CIB.
 type executor interface {
-	connect()    // A_LRM_CONNECT: ends with lrmConnected set, or an input; may stall
-	disconnect() // A_LRM_DISCONNECT
+	connect() (stall bool)    // A_LRM_CONNECT: true while another attempt is due (after waitRetry)
+	disconnect() (stall bool) // A_LRM_DISCONNECT: true while operations are in flight
+	reconnect()               // both, after a failed action of the DC
 	connected() bool
 	invoke(m *message)        // for "lrmd": lrm_invoke, lrm_delete, lrm_refresh, lrm_fail, reprobe
 	nodeState() *xmltree.Node // <node_state><lrm>: what is sent when joining; nil when unknown
