@@ -28,7 +28,7 @@ var pureDirs = []string{
 	"internal/corosync/config", "internal/corosync/cmap", "internal/corosync/cfg",
 	"internal/corosync/mar", "internal/corosync/cmap/wire", "internal/corosync/cfg/wire",
 	"cpg/group", "cpg/wire", "quorum/vote", "quorum/wire",
-	"pengine/...", "internal/score", "internal/rules", "internal/xmltree",
+	"pengine/...", "internal/score", "internal/rules", "internal/xmltree", "internal/xpath",
 	"cib/doc", "cib/patch", "cib/digest", "cib/schema", "cib/acl",
 	"crmd/fsa", "crmd/election", "crmd/join", "crmd/transition", "crmd/history",
 	"lrmd/opqueue", "lrmd/wire", "fencing/topology", "fencing/remoteop", "fencing/device", "fencing/history",
