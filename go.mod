@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/cockroachdb/datadriven v1.0.3
 	github.com/coreos/go-systemd/v22 v22.7.0
+	github.com/dsnet/compress v0.0.2-0.20230904184137-39efe44ab707
 	golang.org/x/sys v0.49.0
 )
 

@@ -61,6 +61,7 @@ type Loop struct {
 	now     time.Time
 	idle    []func() bool // run each turn; true: more to do, do not block
 	stopped bool
+	shared  bool
 
 	mu     sync.Mutex
 	posted []func()
@@ -91,6 +92,11 @@ func (l *Loop) Close() {
 	unix.Close(l.wakefd)
 	unix.Close(l.epfd)
 }
+
+// Shared makes Run an ordinary goroutine, which gives its processor away while
+// it waits: for programs that have other goroutines and no token to hand on.
+// Call it before Run.
+func (l *Loop) Shared() { l.shared = true }
 
 // Add watches fd. fn runs on the loop whenever one of events is there.
 func (l *Loop) Add(fd int, events uint32, pri Priority, fn Handler) error {
@@ -146,10 +152,13 @@ func (l *Loop) Post(fn func()) {
 // Stop ends Run after the current turn. Any goroutine may call it.
 func (l *Loop) Stop() { l.Post(func() { l.stopped = true }) }
 
-// Run serves events on the calling goroutine, locked to its thread, until Stop.
+// Run serves events on the calling goroutine, locked to its thread unless
+// Shared, until Stop.
 func (l *Loop) Run() error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	if !l.shared {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
 	more := true // what was begun before Run, EachTurn may have to finish
 	for !l.stopped {
 		timeout := l.timeout()
@@ -179,6 +188,13 @@ func (l *Loop) Run() error {
 // not held up: it stops a thread by a signal, which ends the wait. The price is a
 // P that nobody else can use, and a signal from the monitor every 10 ms.
 func (l *Loop) wait(timeout int) (n int, err error) {
+	if l.shared {
+		n, err := unix.EpollWait(l.epfd, l.events[:], timeout)
+		if err == unix.EINTR {
+			return 0, nil
+		}
+		return n, err
+	}
 	r, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epfd), uintptr(unsafe.Pointer(&l.events)), batch, uintptr(timeout), 0, 0)
 	switch errno {
 	case 0:
