@@ -7,7 +7,8 @@
 // namespaces: killing it ends every process of the node, which is what the
 // power switch does. The nodes hang on bridges in one more network namespace,
 // the switch; cuts and loss are nftables rules there, so that a node notices
-// nothing but missing packets. All addresses exist inside only.
+// nothing but missing packets. Delay, reordering and duplication are a Relay
+// between a node's cable and its bridge. All addresses exist inside only.
 //
 // Each half of the stack (corosync, pacemaker) and the tools can be the
 // installed originals or ours, per node. Ours cover the originals' paths in the

@@ -226,7 +226,8 @@ func portMatch(st *state, key, node string, net int) (string, error) {
 	for _, n := range st.Nodes {
 		if node == Any || node == n.Name {
 			for _, k := range nets {
-				ports = append(ports, strconv.Quote((&Node{st: n}).port(k)))
+				node := &Node{st: n}
+				ports = append(ports, strconv.Quote(node.port(k)), strconv.Quote(node.farPort(k)))
 			}
 		}
 	}

@@ -1,9 +1,13 @@
 package labcmd
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,6 +51,46 @@ func runLoss(c *call) error {
 		return err
 	}
 	return l.Loss(percent)
+}
+
+// runRough holds bad cables until it is interrupted, and counts what they did.
+func runRough(c *call) error {
+	if len(c.args) < 2 {
+		return errUsage
+	}
+	how, err := lab.ParseRough(c.args[1:])
+	if err != nil {
+		return err
+	}
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	node := c.args[0]
+	if node == "all" {
+		node = lab.Any
+	} else if _, err := c.node(l, node); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	defer stop()
+	relay, err := l.Rough(node, c.network, how)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.env.Stdout, "%s: %v; interrupt it to end that\n", c.args[0], how)
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+			s := relay.Stats()
+			fmt.Fprintf(c.env.Stdout, "\r%d packets, %d twice, %d overtaken ", s.Passed, s.Duplicated, s.Overtaken)
+		case <-ctx.Done():
+		}
+	}
+	fmt.Fprintln(c.env.Stdout)
+	return relay.Close()
 }
 
 func runHeal(c *call) error {

@@ -56,6 +56,7 @@ func commands() []command {
 		{"log", "NODE [corosync|pacemaker]", "print a node's log", runLog},
 		{"cut", "[-one-way] [-net K] NODE [NODE]", "cut two nodes from each other, or one from all", runCut},
 		{"loss", "PERCENT", "lose packets at random, everywhere", runLoss},
+		{"rough", "[-net K] NODE|all SETTING…", "bad cables while it runs: delay=20ms jitter=5ms reorder=5% hold=10ms duplicate=1%", runRough},
 		{"heal", "[NODE [NODE]]", "end cuts and loss", runHeal},
 		{"kill", "[-signal KILL] NODE corosync|pacemaker|all", "signal a part of a node: KILL, TERM, STOP, CONT, …", runKill},
 		{"power", "NODE on|off", "the power switch: off ends every process of the node at once", runPower},

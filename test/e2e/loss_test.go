@@ -38,6 +38,39 @@ func TestMixedLoss(t *testing.T) {
 	}
 }
 
+// TestMixedRough is TestMixedOrder over cables that delay, reorder and duplicate.
+func TestMixedRough(t *testing.T) {
+	mixes, count := mixedOnly(), 40
+	if os.Getenv("E2E_LONG") == "" {
+		mixes, count = mixes[:1], 10
+	}
+	for _, m := range mixes {
+		t.Run(m.name, func(t *testing.T) {
+			limit := 4 * time.Minute
+			ctx := labtest.Context(t, limit)
+			load := clientProgram(t, "load")
+			l := startMix(t, ctx, m, lab.Conf{})
+			relay, err := l.Rough(lab.Any, lab.AllNetworks,
+				lab.Rough{Delay: 300 * time.Microsecond, Jitter: 300 * time.Microsecond, Reorder: 3, Hold: 2 * time.Millisecond, Duplicate: 3})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sendAndCompare(t, ctx, l.Members(), load, count, limit)
+			s := relay.Stats()
+			t.Logf("%d packets, %d twice, %d overtaken", s.Passed, s.Duplicated, s.Overtaken)
+			if s.Passed == 0 || s.Duplicated == 0 || s.Overtaken == 0 {
+				t.Error("the cables were not rough")
+			}
+			if err := relay.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := l.WaitRing(ctx, l.Members()...); err != nil {
+				t.Errorf("after the rough cables: %v", err)
+			}
+		})
+	}
+}
+
 // TestMixedCut: a node is killed and comes back, again and again, while the
 // others send without pause. Large messages are cut by every change: a part was
 // sent on the old ring, the rest waits. Who stays must deliver each of them whole
