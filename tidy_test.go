@@ -30,9 +30,9 @@ var pureDirs = []string{
 	"cpg/group", "cpg/wire", "quorum/vote", "quorum/wire",
 	"pengine/...", "internal/score", "internal/rules", "internal/xmltree", "internal/xpath",
 	"cib/doc", "cib/patch", "cib/digest", "cib/schema", "cib/acl",
-	"crmd/fsa", "crmd/election", "crmd/join", "crmd/transition", "crmd/history",
+	"crmd/fsa", "crmd/election/...", "crmd/join", "crmd/transition", "crmd/history",
 	"lrmd/opqueue", "lrmd/wire", "fencing/topology", "fencing/remoteop", "fencing/device", "fencing/history",
-	"ipmi/wire", "ipmi/session",
+	"ipmi/wire", "ipmi/session", "internal/attrd/core", "internal/attrd/wire",
 }
 
 // forbidden tells what pure code may not import, and why.

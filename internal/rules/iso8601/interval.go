@@ -1,7 +1,9 @@
 package iso8601
 
 import (
+	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/score"
@@ -126,4 +128,31 @@ func durationUnit(c byte, inTime bool) int64 {
 		return 1
 	}
 	return 0
+}
+
+// ReadableMS writes milliseconds as log lines show them: 10s, 1m30s, 1500 ms as
+// 1.500s. A unit is used only above its size, so a second is 1000ms and a minute
+// 60s (iso8601.c: pcmk__readable_interval).
+func ReadableMS(ms int64) string {
+	var b []byte
+	for _, u := range [...]struct {
+		size int64
+		name byte
+	}{{86_400_000, 'd'}, {3_600_000, 'h'}, {60_000, 'm'}} {
+		if ms > u.size {
+			b = append(strconv.AppendInt(b, ms/u.size, 10), u.name)
+			ms %= u.size
+		}
+	}
+	switch {
+	case ms > 1000 && ms%1000 != 0:
+		b = fmt.Appendf(b, "%d.%03ds", ms/1000, ms%1000)
+	case ms > 1000:
+		b = append(strconv.AppendInt(b, ms/1000, 10), 's')
+	case ms > 0:
+		b = append(strconv.AppendInt(b, ms, 10), "ms"...)
+	case len(b) == 0:
+		b = append(b, "0s"...)
+	}
+	return string(b)
 }
