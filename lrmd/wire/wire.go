@@ -192,3 +192,7 @@ func xmlName(s string) bool {
 	}
 	return s != ""
 }
+
+// NeedsProvider says whether agents of the class have a provider (agents.c:
+// pcmk_ra_cap_provider).
+func (r Rsc) NeedsProvider() bool { return strings.EqualFold(r.Class, "ocf") }
