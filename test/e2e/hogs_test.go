@@ -53,7 +53,7 @@ func TestHogs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("%s: round the ring, microseconds: %s", m.name, strings.TrimSpace(res.Stdout))
+			t.Logf("RESULT %s, %v under hogs: round the ring, microseconds: %s", m.name, span, strings.TrimSpace(res.Stdout))
 			if after := n.Membership(ctx).Ring; after != before {
 				t.Errorf("the ring changed from %s to %s", before, after)
 			}
