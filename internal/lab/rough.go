@@ -10,7 +10,7 @@ import (
 
 // Rough is how a bad cable treats packets. The zero value is a good one.
 type Rough struct {
-	Delay     time.Duration // of every packet, each way
+	Delay     time.Duration // of every packet, each way; from node to node it passes two cables
 	Jitter    time.Duration // up to this much more, at random; order is kept
 	Reorder   float64       // percent of packets that are held back by Hold, so that later ones pass them
 	Hold      time.Duration // default 5 ms
