@@ -12,6 +12,7 @@ import (
 
 	"github.com/pacesync/pacesync/fencing/note"
 	"github.com/pacesync/pacesync/fencing/wire"
+	"github.com/pacesync/pacesync/internal/pcmk"
 )
 
 // Entry holds the levels of one target. Immutable for readers.
@@ -84,7 +85,7 @@ func (t *Table) key(l *wire.Level) string {
 }
 
 func invalid(reason string) wire.Result {
-	return wire.Result{Exit: wire.ExitInvalidParam, Status: wire.ExecInvalid, Reason: reason}
+	return wire.Failure(pcmk.ExitInvalidParam, pcmk.ExecInvalid, reason)
 }
 
 // Register adds the devices of a level to what the level has already

@@ -3,6 +3,7 @@ package wire
 import (
 	"strconv"
 
+	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
@@ -45,9 +46,9 @@ func recordOf(e *xmltree.Node) Record {
 	exit, ok1 := atoiOK(e.Attr("rc-code"))
 	status, ok2 := atoiOK(e.Attr("op-status"))
 	if !ok1 || !ok2 { // fencers before 2.1.3 did not say
-		exit, status = ExitIndeterminate, int(ExecUnknown)
+		exit, status = int(pcmk.ExitIndeterminate), int(pcmk.ExecUnknown)
 	}
-	r.Result = Result{Exit: exit, Status: Status(status), Reason: e.Attr("exit-reason"), Output: e.Attr("st_output")}
+	r.Result = Result{Exit: exit, Status: pcmk.ExecStatus(status), Reason: e.Attr("exit-reason"), Output: e.Attr("st_output")}
 	return r
 }
 

@@ -3,86 +3,16 @@ package wire
 import (
 	"strconv"
 	"strings"
+	"syscall"
 
+	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/xmltree"
-)
-
-// Status says how far the attempt to execute something came
-// (results.h: enum pcmk_exec_status).
-type Status int
-
-// The statuses.
-const (
-	ExecUnknown       Status = -2
-	ExecPending       Status = -1
-	ExecDone          Status = 0
-	ExecCancelled     Status = 1
-	ExecTimeout       Status = 2
-	ExecNotSupported  Status = 3
-	ExecError         Status = 4
-	ExecErrorHard     Status = 5
-	ExecErrorFatal    Status = 6
-	ExecNotInstalled  Status = 7
-	ExecNotConnected  Status = 8
-	ExecInvalid       Status = 9
-	ExecNoFenceDevice Status = 10
-	ExecNoSecrets     Status = 11
-)
-
-// String is pcmk_exec_status_str.
-func (s Status) String() string {
-	names := [...]string{
-		"complete", "Cancelled", "Timed Out", "NOT SUPPORTED", "Error", "Hard error", "Fatal error", "Not installed",
-		"Internal communication failure", "Cannot execute now", "No fence device", "CIB secrets unavailable",
-	}
-	switch {
-	case s == ExecPending:
-		return "pending"
-	case s >= 0 && int(s) < len(names):
-		return names[s]
-	}
-	return "UNKNOWN!"
-}
-
-// Exit statuses that fencing results carry (results.h: enum crm_exit_e).
-const (
-	ExitOK               = 0
-	ExitError            = 1
-	ExitInvalidParam     = 2
-	ExitInsufficientPriv = 4
-	ExitProtocol         = 76
-	ExitIndeterminate    = 112
-	ExitExpired          = 110
-)
-
-// Errno is a legacy return code without its sign, as st_rc carries it negated.
-type Errno int
-
-// The codes that fencing uses: those of Linux, and Pacemaker's generic one.
-const (
-	ErrOK           Errno = 0
-	ENOENT          Errno = 2
-	EACCES          Errno = 13
-	ENODEV          Errno = 19
-	EINVAL          Errno = 22
-	ENODATA         Errno = 61
-	ETIME           Errno = 62
-	ECOMM           Errno = 70
-	EPROTO          Errno = 71
-	EOPNOTSUPP      Errno = 95
-	EPROTONOSUPPORT Errno = 93
-	ENOTCONN        Errno = 107
-	ETIMEDOUT       Errno = 110
-	EHOSTUNREACH    Errno = 113
-	EINPROGRESS     Errno = 115
-	ECANCELED       Errno = 125
-	EGeneric        Errno = 201 // pcmk_err_generic
 )
 
 // Result is the outcome of an action or a request (pcmk__action_result_t).
 type Result struct {
-	Exit   int
-	Status Status
+	Exit   int // of the agent, or a pcmk.Exit
+	Status pcmk.ExecStatus
 	Reason string
 	Output string // standard output
 	Stderr string // not in messages: it refines Errno
@@ -91,102 +21,110 @@ type Result struct {
 // Done is the result of success.
 func Done() Result { return Result{} }
 
+// Failure is a result that no agent gave.
+func Failure(e pcmk.Exit, s pcmk.ExecStatus, reason string) Result {
+	return Result{Exit: int(e), Status: s, Reason: reason}
+}
+
 // OK says whether the action was executed and succeeded.
-func (r Result) OK() bool { return r.Status == ExecDone && r.Exit == ExitOK }
+func (r Result) OK() bool { return r.Status == pcmk.ExecDone && r.Exit == int(pcmk.ExitOK) }
 
 // ProtocolError is the answer to a request that cannot be understood.
 func ProtocolError() Result {
-	return Result{Exit: ExitProtocol, Status: ExecInvalid, Reason: "Fencer API request missing required information (bug?)"}
+	return Failure(pcmk.ExitProtocol, pcmk.ExecInvalid, "Fencer API request missing required information (bug?)")
 }
 
-// Errno maps the result to a return code (stonith__result2rc).
-func (r Result) Errno() Errno {
+// RC maps the result to a return code (stonith__result2rc).
+func (r Result) RC() pcmk.RC {
 	if r.OK() {
-		return ErrOK
+		return pcmk.OK
 	}
 	switch r.Status {
-	case ExecPending:
-		return EINPROGRESS
-	case ExecCancelled:
-		return ECANCELED
-	case ExecTimeout:
-		return ETIME
-	case ExecNotInstalled:
-		return ENOENT
-	case ExecNotSupported:
-		return EOPNOTSUPP
-	case ExecNotConnected:
-		return ENOTCONN
-	case ExecNoFenceDevice:
-		return ENODEV
-	case ExecNoSecrets:
-		return EACCES
-	case ExecInvalid:
-		if e := invalidErrno(r.Exit); e != ErrOK {
-			return e
+	case pcmk.ExecPending:
+		return rc(syscall.EINPROGRESS)
+	case pcmk.ExecCancelled:
+		return rc(syscall.ECANCELED)
+	case pcmk.ExecTimeout:
+		return rc(syscall.ETIME)
+	case pcmk.ExecNotInstalled:
+		return rc(syscall.ENOENT)
+	case pcmk.ExecNotSupported:
+		return rc(syscall.EOPNOTSUPP)
+	case pcmk.ExecNotConnected:
+		return rc(syscall.ENOTCONN)
+	case pcmk.ExecNoFenceDevice:
+		return rc(syscall.ENODEV)
+	case pcmk.ExecNoSecrets:
+		return rc(syscall.EACCES)
+	case pcmk.ExecInvalid:
+		if c := invalidRC(pcmk.Exit(r.Exit)); c != pcmk.OK {
+			return c
 		}
 	}
-	return errnoOfText(r.Stderr)
+	return textRC(r.Stderr)
 }
 
-func invalidErrno(exit int) Errno {
+func rc(e syscall.Errno) pcmk.RC { return pcmk.RC(e) }
+
+func invalidRC(exit pcmk.Exit) pcmk.RC {
 	switch exit {
-	case ExitInvalidParam:
-		return EINVAL
-	case ExitInsufficientPriv:
-		return EACCES
-	case ExitProtocol:
-		return EPROTO
-	case ExitExpired:
-		return EHOSTUNREACH
+	case pcmk.ExitInvalidParam:
+		return rc(syscall.EINVAL)
+	case pcmk.ExitInsufficientPriv:
+		return rc(syscall.EACCES)
+	case pcmk.ExitProtocol:
+		return rc(syscall.EPROTO)
+	case pcmk.ExitExpired:
+		return rc(syscall.EHOSTUNREACH)
 	}
-	return ErrOK
+	return pcmk.OK
 }
 
-// errnoOfText guesses from what an agent wrote to standard error.
-func errnoOfText(stderr string) Errno {
+// textRC guesses from what an agent wrote to standard error.
+func textRC(stderr string) pcmk.RC {
 	if stderr == "" {
-		return ENODATA
+		return rc(syscall.ENODATA)
 	}
 	s := strings.ToLower(stderr)
 	for _, t := range [...]string{"timed out", "timeout"} {
 		if strings.Contains(s, t) {
-			return ETIME
+			return rc(syscall.ETIME)
 		}
 	}
 	for _, t := range [...]string{"unrecognised action", "unrecognized action", "unsupported action"} {
 		if strings.Contains(s, t) {
-			return EOPNOTSUPP
+			return rc(syscall.EOPNOTSUPP)
 		}
 	}
-	return EGeneric
+	return pcmk.RCError
 }
 
 // StatusOf maps a return code back (stonith__legacy2status).
-func StatusOf(e Errno) Status {
-	switch e {
-	case ErrOK:
-		return ExecDone
-	case EACCES:
-		return ExecNoSecrets
-	case ECANCELED:
-		return ExecCancelled
-	case EHOSTUNREACH, EPROTO:
-		return ExecInvalid
-	case EINPROGRESS:
-		return ExecPending
-	case ENODEV:
-		return ExecNoFenceDevice
-	case ENOENT:
-		return ExecNotInstalled
-	case ENOTCONN:
-		return ExecNotConnected
-	case EOPNOTSUPP, EPROTONOSUPPORT:
-		return ExecNotSupported
-	case ETIME, ETIMEDOUT:
-		return ExecTimeout
+func StatusOf(c pcmk.RC) pcmk.ExecStatus {
+	if c == pcmk.OK {
+		return pcmk.ExecDone
 	}
-	return ExecError
+	switch syscall.Errno(c) {
+	case syscall.EACCES:
+		return pcmk.ExecNoSecrets
+	case syscall.ECANCELED:
+		return pcmk.ExecCancelled
+	case syscall.EHOSTUNREACH, syscall.EPROTO:
+		return pcmk.ExecInvalid
+	case syscall.EINPROGRESS:
+		return pcmk.ExecPending
+	case syscall.ENODEV:
+		return pcmk.ExecNoFenceDevice
+	case syscall.ENOENT:
+		return pcmk.ExecNotInstalled
+	case syscall.ENOTCONN:
+		return pcmk.ExecNotConnected
+	case syscall.EOPNOTSUPP, syscall.EPROTONOSUPPORT:
+		return pcmk.ExecNotSupported
+	case syscall.ETIME, syscall.ETIMEDOUT:
+		return pcmk.ExecTimeout
+	}
+	return pcmk.ExecError
 }
 
 // Text says what the status means, with the reason in parentheses if there is one.
@@ -203,7 +141,7 @@ func (r Result) Set(n *xmltree.Node) {
 	setInt(n, "rc-code", r.Exit)
 	setIf(n, "exit-reason", r.Reason)
 	setIf(n, "st_output", r.Output)
-	setInt(n, "st_rc", -int(r.Errno()))
+	setInt(n, "st_rc", r.RC().Legacy())
 }
 
 // resultOf reads a result; peers before 2.1.3 sent only the return code
@@ -213,23 +151,23 @@ func resultOf(n *xmltree.Node) Result {
 	exit, ok1 := atoiOK(n.Attr("rc-code"))
 	status, ok2 := atoiOK(n.Attr("op-status"))
 	if ok1 && ok2 {
-		r.Exit, r.Status = exit, Status(status)
+		r.Exit, r.Status = exit, pcmk.ExecStatus(status)
 		return r
 	}
-	r.Exit = ExitError
-	rc, ok := atoiOK(n.Attr("st_rc"))
+	r.Exit = int(pcmk.ExitError)
+	legacy, ok := atoiOK(n.Attr("st_rc"))
 	if !ok {
-		r.Status, r.Reason = ExecError, "Fencer reply contained neither a full result nor a legacy return code (bug?)"
+		r.Status, r.Reason = pcmk.ExecError, "Fencer reply contained neither a full result nor a legacy return code (bug?)"
 		return r
 	}
-	e := Errno(-rc)
-	if rc >= 0 {
-		e = ErrOK
+	c := pcmk.OK
+	if legacy < 0 {
+		c = pcmk.RCFromLegacy(legacy)
 	}
-	if e == ErrOK || e == EINPROGRESS {
-		r.Exit = ExitOK
+	if c == pcmk.OK || c == rc(syscall.EINPROGRESS) {
+		r.Exit = int(pcmk.ExitOK)
 	}
-	r.Status = StatusOf(e)
+	r.Status = StatusOf(c)
 	return r
 }
 
