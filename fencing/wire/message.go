@@ -188,3 +188,9 @@ func (r *ResultPart) OfResult() *Message {
 	}
 	return m
 }
+
+// RootResult is the result that the message itself carries, as clients read it.
+func (m *Message) RootResult() Result { return resultOf(m.tree) }
+
+// StateOf reads a state.
+func StateOf(s string) State { return State(atoi(s)) }
