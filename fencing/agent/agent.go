@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -275,6 +274,3 @@ func readSecret(path string) (string, error) {
 	}
 	return v, nil
 }
-
-// ErrNoAgent says that there is no such agent.
-var ErrNoAgent = fs.ErrNotExist

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/pacesync/pacesync/fencing/note"
@@ -147,7 +146,7 @@ func (t *Table) SupportsOn(id string) bool {
 // ctx, once its agent is known (stonith_device_register).
 func (t *Table) Register(now time.Time, r *wire.Registration, fromCIB bool, ctx any) {
 	if r == nil || r.Agent == "" {
-		t.registered(ctx, pcmk.RC(syscall.ENOMEM)) // what upstream says
+		t.registered(ctx, wire.NoMemory) // what upstream says
 		return
 	}
 	d := build(r, &t.out.Notes)
@@ -306,13 +305,13 @@ func (t *Table) admitWatchdog(d *Device, fromCIB bool) (ok bool, rc pcmk.RC) {
 	switch {
 	case t.Watchdog.Timeout <= 0:
 		n.Err("Ignoring watchdog fence device without stonith-watchdog-timeout set.")
-		return false, pcmk.RC(syscall.ENODEV)
+		return false, wire.NoDevice
 	case !d.watchdog():
 		n.Err("Ignoring watchdog fence device with unknown agent '%s' unequal 'fence_watchdog'.", d.Agent)
-		return false, pcmk.RC(syscall.ENODEV)
+		return false, wire.NoDevice
 	case d.ID != wire.WatchdogID:
 		n.Err("Ignoring watchdog fence device named %s !='watchdog'.", d.ID)
-		return false, pcmk.RC(syscall.ENODEV)
+		return false, wire.NoDevice
 	}
 	if d.Agent == wire.WatchdogAgent {
 		t.Watchdog.Targets, d.targets = d.targets, nil

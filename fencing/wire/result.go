@@ -64,6 +64,12 @@ func (r Result) RC() pcmk.RC {
 	return textRC(r.Stderr)
 }
 
+// Return codes of registrations.
+const (
+	NoDevice = pcmk.RC(syscall.ENODEV)
+	NoMemory = pcmk.RC(syscall.ENOMEM)
+)
+
 func rc(e syscall.Errno) pcmk.RC { return pcmk.RC(e) }
 
 func invalidRC(exit pcmk.Exit) pcmk.RC {
