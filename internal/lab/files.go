@@ -45,10 +45,17 @@ func (s nodeState) impl(h half) Impl {
 	return s.Tools
 }
 
+// takes says whether the program of that path is to be ours.
+func (s nodeState) takes(path string) bool {
+	return s.impl(halfOf(path)) == Ours || slices.Contains(s.Ours, filepath.Base(path))
+}
+
 // installOurs copies our binary into the lab, so that a rebuild does not change
 // a running lab, and makes its links. It returns their installed paths.
 func (l *Lab) installOurs(o Options) ([]string, error) {
-	if !slices.ContainsFunc(o.Nodes, func(n NodeSpec) bool { return n.Corosync == Ours || n.Pacemaker == Ours || n.Tools == Ours }) {
+	if !slices.ContainsFunc(o.Nodes, func(n NodeSpec) bool {
+		return n.Corosync == Ours || n.Pacemaker == Ours || n.Tools == Ours || len(n.Ours) > 0
+	}) {
 		return nil, nil
 	}
 	binary := filepath.Join(o.Bin, "pacesync")
@@ -76,7 +83,20 @@ func (l *Lab) installOurs(o Options) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	return paths, nil
+	return paths, checkNames(o, paths)
+}
+
+// checkNames says which single programs of ours there are not: a misspelt name
+// would silently test Debian's.
+func checkNames(o Options, paths []string) error {
+	for _, n := range o.Nodes {
+		for _, name := range n.Ours {
+			if !slices.ContainsFunc(paths, func(p string) bool { return filepath.Base(p) == name }) {
+				return fmt.Errorf("lab: we have no program called %q (pacesync alone lists them)", name)
+			}
+		}
+	}
+	return nil
 }
 
 // diskDir is a folder of the node's own: it survives a power cut.
@@ -131,7 +151,7 @@ func (n *Node) prepare(files []File, paths []string) error {
 		}
 	}
 	for _, p := range paths {
-		if n.st.impl(halfOf(p)) == Ours {
+		if n.st.takes(p) {
 			if err := linkOrCopy(n.layer(p), n.lab.path("ours", "root", p)); err != nil {
 				return err
 			}

@@ -74,7 +74,7 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 		if n.Host {
 			id = &host
 		}
-		st.Nodes = append(st.Nodes, nodeState{Name: n.Name, ID: *id, Host: n.Host, Corosync: n.Corosync, Pacemaker: n.Pacemaker, Tools: n.Tools})
+		st.Nodes = append(st.Nodes, nodeState{Name: n.Name, ID: *id, Host: n.Host, Corosync: n.Corosync, Pacemaker: n.Pacemaker, Tools: n.Tools, Ours: n.Ours})
 		*id++
 	}
 	if err := l.save(st); err != nil {

@@ -115,3 +115,17 @@ func TestHalfOf(t *testing.T) {
 		}
 	}
 }
+
+func TestSingleProgramsOfOurs(t *testing.T) {
+	s := nodeState{Ours: []string{"pacemaker-attrd"}}
+	if !s.takes("/usr/lib/pacemaker/pacemaker-attrd") || s.takes("/usr/lib/pacemaker/pacemaker-based") || s.takes("/usr/sbin/crm_node") {
+		t.Error("only the named program is ours")
+	}
+	if s := (nodeState{Pacemaker: Ours}); !s.takes("/usr/sbin/pacemakerd") || s.takes("/usr/sbin/crm_node") {
+		t.Error("a half")
+	}
+	o := Options{Nodes: []NodeSpec{{Ours: []string{"pacemaker-atrd"}}}}
+	if err := checkNames(o, []string{"/usr/lib/pacemaker/pacemaker-attrd"}); err == nil || !strings.Contains(err.Error(), "pacemaker-atrd") {
+		t.Errorf("a misspelt name: %v", err)
+	}
+}

@@ -204,13 +204,12 @@ func (n *Node) CheckOrigins() error {
 		if origin == OriginOther || strings.HasPrefix(p.Exe, "/usr/bin/") || strings.HasPrefix(p.Exe, "/usr/local/") {
 			continue
 		}
-		h := halfOf(p.Exe)
-		if h == tools {
+		if halfOf(p.Exe) == tools {
 			continue
 		}
 		want := OriginInstalled
-		if n.st.impl(h) == Ours {
-			want = OriginOurs
+		if _, err := os.Stat(n.layer(p.Exe)); n.st.takes(p.Exe) && err == nil {
+			want = OriginOurs // as far as we have such a program
 		}
 		if origin != want {
 			return fmt.Errorf("lab: %s: process %d %s (%s) is %s, want %s", n.st.Name, p.PID, p.Name, p.Exe, origin, want)
@@ -221,4 +220,15 @@ func (n *Node) CheckOrigins() error {
 		}
 	}
 	return nil
+}
+
+// Program finds a process of the node by its program's file name, such as
+// pacemaker-attrd; ok is false when none runs.
+func (n *Node) Program(name string) (p Process, ok bool) {
+	for _, p := range n.Ps() {
+		if filepath.Base(p.Exe) == name {
+			return p, true
+		}
+	}
+	return Process{}, false
 }

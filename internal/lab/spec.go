@@ -27,8 +27,11 @@ type NodeSpec struct {
 	Corosync  Impl   // the daemon corosync
 	Pacemaker Impl   // pacemakerd and its sub-daemons
 	Tools     Impl   // every command-line tool
-	Host      bool   // a machine outside the cluster: not in corosync.conf
-	Files     []File // additional files in this node only
+	// Ours names single programs that come from us whatever the fields above say,
+	// such as pacemaker-attrd or crm_node: the rest of the node stays what it is.
+	Ours  []string
+	Host  bool   // a machine outside the cluster: not in corosync.conf
+	Files []File // additional files in this node only
 }
 
 // File is one file that a node has and the machine need not have. A path under

@@ -21,12 +21,13 @@ type state struct {
 }
 
 type nodeState struct {
-	Name      string `json:"name"`
-	ID        int    `json:"id"`
-	Host      bool   `json:"host,omitempty"`
-	Corosync  Impl   `json:"corosync"`
-	Pacemaker Impl   `json:"pacemaker"`
-	Tools     Impl   `json:"tools"`
+	Name      string   `json:"name"`
+	ID        int      `json:"id"`
+	Host      bool     `json:"host,omitempty"`
+	Corosync  Impl     `json:"corosync"`
+	Pacemaker Impl     `json:"pacemaker"`
+	Tools     Impl     `json:"tools"`
+	Ours      []string `json:"ours,omitempty"`
 }
 
 // ErrNone is returned by Open when there is no lab of that name.

@@ -94,7 +94,7 @@ func runCommand(e *applet.Env, cmd command) int {
 	f.IntVar(&c.nodes, "n", 3, "up: number of nodes")
 	f.IntVar(&c.hosts, "hosts", 0, "up: machines beside the cluster (h1, h2, …), for clients")
 	f.IntVar(&c.networks, "nets", 1, "up: networks per node")
-	f.StringVar(&c.ours, "ours", "", "up: what is ours and not Debian's: corosync, pacemaker, tools, all, or on some nodes n1:corosync,n2:corosync")
+	f.StringVar(&c.ours, "ours", "", "up: what is ours and not Debian's: corosync, pacemaker, tools, all, single programs (pacemaker-attrd,crm_node), or on some nodes n1:corosync,n2:pacemaker-attrd")
 	f.BoolVar(&c.start, "start", false, "up: start corosync and pacemaker too")
 	f.BoolVar(&c.oneWay, "one-way", false, "cut: only from the first node to the second")
 	f.IntVar(&c.network, "net", lab.AllNetworks, "cut: only on this network (-1: all)")
@@ -241,7 +241,7 @@ func specs(nodes, hosts int, ours string) ([]lab.NodeSpec, error) {
 			case "all":
 				s.Corosync, s.Pacemaker, s.Tools = lab.Ours, lab.Ours, lab.Ours
 			default:
-				return nil, fmt.Errorf("lab: -ours %q: want corosync, pacemaker, tools or all", item)
+				s.Ours = append(s.Ours, what) // lab.Up knows whether there is such a program
 			}
 		}
 		if !hit {

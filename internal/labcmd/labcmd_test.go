@@ -11,22 +11,22 @@ import (
 )
 
 func TestSpecs(t *testing.T) {
-	got, err := specs(3, 1, "corosync,n2:all")
+	got, err := specs(3, 1, "corosync,n2:all,n3:crm_node")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []lab.NodeSpec{
 		{Name: "n1", Corosync: lab.Ours},
 		{Name: "n2", Corosync: lab.Ours, Pacemaker: lab.Ours, Tools: lab.Ours},
-		{Name: "n3", Corosync: lab.Ours},
+		{Name: "n3", Corosync: lab.Ours, Ours: []string{"crm_node"}},
 		{Host: true},
 	}
 	for i := range want {
-		if got[i].Name != want[i].Name || got[i].Corosync != want[i].Corosync || got[i].Pacemaker != want[i].Pacemaker || got[i].Tools != want[i].Tools || got[i].Host != want[i].Host {
+		if got[i].Name != want[i].Name || got[i].Corosync != want[i].Corosync || got[i].Pacemaker != want[i].Pacemaker || got[i].Tools != want[i].Tools || got[i].Host != want[i].Host || !slices.Equal(got[i].Ours, want[i].Ours) {
 			t.Errorf("node %d: got %+v, want %+v", i, got[i], want[i])
 		}
 	}
-	for _, bad := range []string{"everything", "n4:corosync", "n1:x"} {
+	for _, bad := range []string{"n4:corosync", "x:crm_node"} {
 		if _, err := specs(3, 0, bad); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: got %v, want an error that names it", bad, err)
 		}

@@ -129,3 +129,40 @@ func dump(t testing.TB, l *lab.Lab) {
 		}
 	}
 }
+
+// Cluster builds a lab of that many nodes, all Debian's but for the programs
+// named, which are ours on every node, and starts it: corosync, Pacemaker, a
+// designated controller. Daemons of ours so run among the originals:
+//
+//	l := labtest.Cluster(t, 3, "pacemaker-attrd")
+func Cluster(t testing.TB, nodes int, ours ...string) *lab.Lab {
+	t.Helper()
+	Pacemaker(t)
+	specs := make([]lab.NodeSpec, nodes)
+	for i := range specs {
+		specs[i].Ours = ours
+	}
+	l := Up(t, lab.Options{Nodes: specs})
+	Start(t, l)
+	return l
+}
+
+// Start starts corosync and Pacemaker on all members of a lab and waits for the
+// ring and for a designated controller on each node.
+func Start(t testing.TB, l *lab.Lab) {
+	t.Helper()
+	ctx := Context(t, 2*time.Minute)
+	if err := l.StartRing(ctx, l.Members()...); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range l.Members() {
+		if err := n.Start(ctx, lab.PartPacemaker); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range l.Members() {
+		if _, err := n.WaitDC(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
