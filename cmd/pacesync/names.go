@@ -6,6 +6,7 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/daemon"
 	"github.com/pacesync/pacesync/internal/demo"
 	"github.com/pacesync/pacesync/internal/labcmd"
+	"github.com/pacesync/pacesync/internal/schedulerd"
 	"github.com/pacesync/pacesync/internal/tools/cfgtool"
 	"github.com/pacesync/pacesync/internal/tools/cmapctl"
 	"github.com/pacesync/pacesync/internal/tools/cpgtool"
@@ -33,6 +34,7 @@ func applets() []applet.Applet {
 		{Name: "corosync-quorumtool", Dir: sbin, Summary: "show, monitor and change quorum and votes", Run: quorumtool.Run},
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
 		{Name: "crm_simulate", Dir: sbin, Summary: "what the policy engine makes of a CIB, and what it leads to", Run: crmsimulate.Run},
+		{Name: "pacemaker-schedulerd", Dir: libexec, Summary: "computes what the cluster has to do", Run: schedulerd.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
 		{Name: "demo", Summary: "the main job on real parts, measured: pacesync demo --help", Run: demo.Run},

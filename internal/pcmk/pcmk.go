@@ -195,3 +195,8 @@ func lower(s string) string {
 	}
 	return string(b)
 }
+
+// VersionText is what --version of every program prints (output.c: text_version).
+func VersionText() string {
+	return "Pacemaker " + Version + "\nWritten by Andrew Beekhof and the Pacemaker project contributors\n"
+}

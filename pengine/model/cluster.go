@@ -134,8 +134,8 @@ type Cluster struct {
 
 	RecheckBy int64 // epoch seconds, 0 for none
 
-	Shown     *Shown
-	ConfigErr []string // problems of the configuration, in order
+	Shown    *Shown
+	Problems []Problem // what is wrong, in order
 
 	Instances, Disabled, Blocked int // counts for the status header
 }
@@ -245,9 +245,6 @@ func (c *Cluster) Matching(id string) []*Resource {
 	MergeSort(out, func(a, b *Resource) int { return b.Index - a.Index })
 	return out
 }
-
-// Errorf records a problem of the configuration.
-func (c *Cluster) Errorf(text string) { c.ConfigErr = append(c.ConfigErr, text) }
 
 // True reads a boolean as Pacemaker does; what is none is false.
 func True(s string) bool { v, _ := Bool(s); return v }
