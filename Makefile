@@ -30,7 +30,7 @@ staticcheck:
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 
 demo: packages-demo build ## a cluster does its main job, told as it happens (REF=1: beside Debian's corosync; KEEP=1: stays up)
-	@bin/pacesync demo $(if $(REF),-ref) $(if $(KEEP),-keep) $(if $(COROSYNC),-corosync $(COROSYNC))
+	@bin/pacesync demo $(if $(REF),-ref) $(if $(KEEP),-keep) $(if $(COROSYNC),-corosync $(COROSYNC)) $(if $(PACEMAKER),-pacemaker $(PACEMAKER)) $(if $(DC),-dc $(DC))
 
 test: packages build ## every kind of test once, small; ends with the sum
 	@$(GO) run ./test/run

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,16 +40,36 @@ const help = `pacesync demo: a cluster does its main job, from start to end, on 
   the others fence the node and take over; the node returns. Needs root and the
   Debian packages that "make packages" installs.
 
-usage: pacesync demo [-ref] [-keep] [-corosync ours|debian]
-  -ref        first the same with Debian's corosync, then both side by side
+usage: pacesync demo [-ref] [-keep] [-corosync ours|debian] [-pacemaker ours|debian] [-fence bmc|script] [-dc active|other|any]
+  -ref        first the same with Debian's programs, then both side by side
   -keep       leave the cluster up and say how to look into it
   -corosync   whose corosync: ours (default) or debian
+  -pacemaker  whose pacemaker: ours or debian (default)
+  -fence      bmc: fence_ipmilan and a simulated BMC for each node (default with our pacemaker); script: an agent that asks the lab's power switch
+  -dc         which node is the controller when the active node is cut off: that node, another one, or whichever it is (default)
 exit status: 0 all as it should be; 1 not, and why
 `
 
+// cast says who plays which part.
+type cast struct {
+	corosync, pacemaker lab.Impl
+	fence               fence
+}
+
+func (c cast) String() string {
+	if c.corosync == c.pacemaker {
+		return fmt.Sprintf("corosync and pacemaker %s", c.corosync)
+	}
+	return fmt.Sprintf("corosync %s, pacemaker %s", c.corosync, c.pacemaker)
+}
+
+// reference is what every other cast is compared with.
+var reference = cast{lab.Debian, lab.Debian, script}
+
 type options struct {
 	ref, keep bool
-	corosync  lab.Impl
+	cast      cast
+	dc        string // where the controller is when the node is cut off: active, other, any
 	bin       string
 }
 
@@ -78,7 +99,8 @@ func parse(e *applet.Env) (*options, error) {
 	f := flag.NewFlagSet("pacesync demo", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	ref, keep := f.Bool("ref", false, ""), f.Bool("keep", false, "")
-	whose := f.String("corosync", "ours", "")
+	corosync, pacemaker := f.String("corosync", "ours", ""), f.String("pacemaker", "debian", "")
+	with, dc := f.String("fence", "", ""), f.String("dc", "any", "")
 	err := f.Parse(e.Args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(e.Stdout, help)
@@ -87,19 +109,25 @@ func parse(e *applet.Env) (*options, error) {
 	if err == nil && f.NArg() > 0 {
 		err = fmt.Errorf("argument %q is not understood", f.Arg(0))
 	}
-	if err == nil && *whose != "ours" && *whose != "debian" {
-		err = fmt.Errorf("-corosync %q: want ours or debian", *whose)
+	if *with == "" {
+		*with = map[bool]string{true: "bmc", false: "script"}[*pacemaker == "ours"]
 	}
+	pick := func(option, value string, choices ...string) int {
+		i := slices.Index(choices, value)
+		if i < 0 && err == nil {
+			err = fmt.Errorf("-%s %q: want one of %s", option, value, strings.Join(choices, ", "))
+		}
+		return i
+	}
+	c := cast{lab.Impl(pick("corosync", *corosync, "debian", "ours")), lab.Impl(pick("pacemaker", *pacemaker, "debian", "ours")),
+		fence(pick("fence", *with, "script", "bmc"))}
+	pick("dc", *dc, "active", "other", "any")
 	self, exeErr := os.Executable()
 	if err = errors.Join(err, exeErr); err != nil {
 		fmt.Fprintf(e.Stderr, "pacesync demo: %v\n\n%s", err, help)
 		return nil, err
 	}
-	o := &options{ref: *ref, keep: *keep, bin: filepath.Dir(self)}
-	if *whose == "ours" {
-		o.corosync = lab.Ours
-	}
-	return o, nil
+	return &options{ref: *ref, keep: *keep, cast: c, dc: *dc, bin: filepath.Dir(self)}, nil
 }
 
 // tell runs the story once, or twice with the reference first, and judges.
@@ -109,15 +137,15 @@ func tell(ctx context.Context, w io.Writer, o options) error {
 	}
 	var ref *figures
 	if o.ref {
-		fmt.Fprint(w, "The reference first: the same story with Debian's corosync.\n\n")
-		f, _, err := tellOnce(ctx, w, o, lab.Debian, false)
+		fmt.Fprint(w, "The reference first: the same story with Debian's programs.\n\n")
+		f, _, err := tellOnce(ctx, w, o, reference, false)
 		if err != nil {
 			return fmt.Errorf("with the reference: %w", err)
 		}
 		ref = &f
 		fmt.Fprintln(w)
 	}
-	f, hints, err := tellOnce(ctx, w, o, o.corosync, o.keep)
+	f, hints, err := tellOnce(ctx, w, o, o.cast, o.keep)
 	defer func() { fmt.Fprint(w, hints) }()
 	if err != nil {
 		return err
@@ -125,13 +153,13 @@ func tell(ctx context.Context, w io.Writer, o options) error {
 	fmt.Fprintln(w)
 	table(w, f, ref)
 	if ref == nil {
-		fmt.Fprintln(w, "\nAll as it should be. REF=1 make demo: the same with Debian's corosync, side by side.")
+		fmt.Fprintln(w, "\nAll as it should be. REF=1 make demo: the same with Debian's programs, side by side.")
 		return nil
 	}
 	ratio := float64(f.outage) / float64(ref.outage)
 	if ratio > maxOutageRatio && !o.keep { // once more: something else may have kept the machine busy
 		fmt.Fprintf(w, "\nThe outage is %.2f times the reference's. Once more, to see whether that was chance.\n\n", ratio)
-		again, _, err := tellOnce(ctx, w, o, o.corosync, false)
+		again, _, err := tellOnce(ctx, w, o, o.cast, false)
 		if err != nil {
 			return err
 		}
@@ -161,10 +189,10 @@ func possible() error {
 // tellOnce runs the story on a cluster of its own and clears up after it, also
 // after a failure or an interrupt. A cluster that is to be kept stays up, with
 // hints how to look into it.
-func tellOnce(ctx context.Context, w io.Writer, o options, corosync lab.Impl, keep bool) (f figures, hints string, err error) {
+func tellOnce(ctx context.Context, w io.Writer, o options, c cast, keep bool) (f figures, hints string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storyLimit)
 	defer cancel()
-	s, err := newStory(ctx, w, o, corosync)
+	s, err := newStory(ctx, w, o, c)
 	if err != nil {
 		return f, "", err
 	}

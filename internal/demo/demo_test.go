@@ -91,8 +91,8 @@ func TestParseRequest(t *testing.T) {
 
 func TestTableSideBySide(t *testing.T) {
 	var b bytes.Buffer
-	table(&b, figures{corosync: lab.Ours, outage: 3 * time.Second}, &figures{outage: 4 * time.Second})
-	if out := b.String(); !strings.Contains(out, "ours corosync") || !strings.Contains(out, "0.75") || !strings.Contains(out, "4.00 s") {
+	table(&b, figures{cast: cast{corosync: lab.Ours}, outage: 3 * time.Second}, &figures{outage: 4 * time.Second})
+	if out := b.String(); !strings.Contains(out, "corosync ours, pacemaker debian") || !strings.Contains(out, "0.75") || !strings.Contains(out, "4.00 s") {
 		t.Errorf("got\n%s", out)
 	}
 }

@@ -40,57 +40,29 @@ http {
 }
 `
 
-// cibXML is what is loaded into the cluster: fencing by the lab's power switch,
-// and the group. Stickiness keeps the group where it is when a node returns.
-const cibXML = `<configuration>
- <crm_config><cluster_property_set id="cib-bootstrap-options">
-  <nvpair id="opt-stonith" name="stonith-enabled" value="true"/>
-  <nvpair id="opt-action" name="stonith-action" value="off"/>
- </cluster_property_set></crm_config>
- <rsc_defaults><meta_attributes id="rsc-options"><nvpair id="rsc-stickiness" name="resource-stickiness" value="100"/></meta_attributes></rsc_defaults>
- <resources>
-  <primitive id="power" class="stonith" type="fence_lab">
-   <instance_attributes id="power-params"><nvpair id="power-hosts" name="pcmk_host_list" value="n1 n2 n3"/></instance_attributes>
-   <operations><op id="power-monitor" name="monitor" interval="30s" timeout="20s"/></operations>
-  </primitive>
-  <group id="web">
-   <primitive id="account" class="ocf" provider="pacesync" type="ledger">
-    <operations><op id="account-monitor" name="monitor" interval="10s" timeout="10s"/></operations>
-   </primitive>
-   <primitive id="address" class="ocf" provider="heartbeat" type="IPaddr2">
-    <instance_attributes id="address-params"><nvpair id="address-ip" name="ip" value="` + floating + `"/><nvpair id="address-mask" name="cidr_netmask" value="24"/></instance_attributes>
-    <operations><op id="address-monitor" name="monitor" interval="5s" timeout="20s"/></operations>
-   </primitive>
-   <primitive id="server" class="ocf" provider="heartbeat" type="nginx">
-    <instance_attributes id="server-params"><nvpair id="server-conf" name="configfile" value="/run/lab/nginx.conf"/></instance_attributes>
-    <operations><op id="server-start" name="start" interval="0" timeout="40s"/><op id="server-stop" name="stop" interval="0" timeout="60s"/><op id="server-monitor" name="monitor" interval="1s" timeout="20s"/></operations>
-   </primitive>
-  </group>
- </resources>
-</configuration>
-`
-
 // story is one telling: a cluster, a client and what was measured. It belongs to
 // the goroutine that tells it.
 type story struct {
 	timeline
 	lab    *lab.Lab
-	power  *lab.PowerSwitch
+	power  power
 	client *client
 	watch  *watch
 	bin    string
+	dc     string // where the controller is to be: active, other or any
 	fig    figures
 }
 
-func newStory(ctx context.Context, w io.Writer, o options, corosync lab.Impl) (*story, error) {
+func newStory(ctx context.Context, w io.Writer, o options, c cast) (*story, error) {
 	base := "demo"
-	if o.ref && corosync == lab.Debian {
+	if o.ref && c == reference {
 		base = "demo-ref"
 	}
-	s := &story{timeline: timeline{w: w, start: time.Now()}, bin: o.bin, fig: figures{corosync: corosync}}
-	nodes := []lab.NodeSpec{{Corosync: corosync}, {Corosync: corosync}, {Corosync: corosync}, {Name: "client", Host: true}}
+	s := &story{timeline: timeline{w: w, start: time.Now()}, bin: o.bin, dc: o.dc, fig: figures{cast: c}}
+	node := lab.NodeSpec{Corosync: c.corosync, Pacemaker: c.pacemaker}
+	nodes := []lab.NodeSpec{node, node, node, {Name: "client", Host: true}}
 	l, err := lab.Up(ctx, lab.Options{
-		Name: freeName(base), Nodes: nodes, Bin: o.bin, Replace: true,
+		Name: freeName(base), Nodes: nodes, Networks: 1 + managementNet, Bin: o.bin, Replace: true,
 		Files: []lab.File{
 			lab.FenceAgent(),
 			{Path: "/usr/lib/ocf/resource.d/pacesync/ledger", Mode: 0o755, Content: ledgerAgent},
@@ -100,7 +72,7 @@ func newStory(ctx context.Context, w io.Writer, o options, corosync lab.Impl) (*
 		return nil, err
 	}
 	s.lab = l
-	if s.power, err = l.ServePower(); err != nil {
+	if s.power, err = servePower(l, c.fence); err != nil {
 		l.Down()
 		return nil, err
 	}
@@ -115,7 +87,7 @@ func newStory(ctx context.Context, w io.Writer, o options, corosync lab.Impl) (*
 
 // run tells the story.
 func (s *story) run(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.boot, s.load, s.killServer, s.cutNode, s.rejoin, s.account} {
+	for _, step := range []func(context.Context) error{s.boot, s.load, s.placeController, s.killServer, s.cutNode, s.rejoin, s.account} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -166,7 +138,7 @@ func (s *story) lastWords() {
 // boot starts three nodes up to a designated controller.
 func (s *story) boot(ctx context.Context) error {
 	s.chapter("A cluster of three nodes")
-	s.say("nodes n1, n2, n3 and a client have power; corosync: %s, pacemaker: Debian's", s.fig.corosync)
+	s.say("nodes n1, n2, n3 and a client have power; corosync %s, pacemaker %s", s.fig.cast.corosync, s.fig.cast.pacemaker)
 	if err := s.lab.WriteConf(lab.Conf{Totem: []string{"token: " + token}}); err != nil {
 		return err
 	}
@@ -194,7 +166,7 @@ func (s *story) boot(ctx context.Context) error {
 			return err
 		}
 	}
-	s.say("designated controller is %s; the running programs were checked: corosync %s on all nodes", dc, s.fig.corosync)
+	s.say("designated controller is %s; the running programs were checked: %s, on all nodes", dc, s.fig.cast)
 	return nil
 }
 
@@ -202,10 +174,10 @@ func (s *story) boot(ctx context.Context) error {
 func (s *story) load(ctx context.Context) error {
 	s.chapter("The work: an address and a web server, and a fence device for safety")
 	nodes := s.lab.Members()
-	if _, err := nodes[0].ExecInput(ctx, cibXML, "cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"); err != nil {
+	if _, err := nodes[0].ExecInput(ctx, cibXML(nodes, s.fig.cast.fence), "cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"); err != nil {
 		return err
 	}
-	s.say("CIB loaded: fence device power, group web (account, address %s, server)", floating)
+	s.say("CIB loaded: fence devices (%s), group web (account, address %s, server)", s.fig.cast.fence, floating)
 	var err error
 	s.watch = startWatch(s.lab, floating)
 	if s.client, err = startClient(ctx, s.lab.Node("client"), filepath.Join(s.bin, "pacesync"), floating+":80"); err != nil {
@@ -246,7 +218,7 @@ func (s *story) place(ctx context.Context, n *lab.Node, resource string) string 
 
 func (s *story) places(ctx context.Context, n *lab.Node) string {
 	var out []string
-	for _, r := range []string{"power", "account", "address", "server"} {
+	for _, r := range []string{deviceOf("n1"), deviceOf("n2"), deviceOf("n3"), "account", "address", "server"} {
 		out = append(out, r+" on "+s.place(ctx, n, r))
 	}
 	return strings.Join(out, ", ")

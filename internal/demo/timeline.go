@@ -50,20 +50,20 @@ func (t *timeline) wait(ctx context.Context, limit time.Duration, what string, c
 
 // figures are what one telling of the story measured. Immutable once told.
 type figures struct {
-	corosync lab.Impl
-	repair   time.Duration // web server killed to first answer: on the same node
-	detect   time.Duration // cable cut to the others' new membership
-	fence    time.Duration // new membership to the node's power off
-	start    time.Duration // power off to the first answer of another node
-	outage   time.Duration // longest time without an answer
-	lost     int           // requests, of the cut
-	asked    int           // requests, of the whole story
-	rejoin   time.Duration // power on to member of the ring and of the cluster
+	cast   cast
+	repair time.Duration // web server killed to first answer: on the same node
+	detect time.Duration // cable cut to the others' new membership
+	fence  time.Duration // new membership to the node's power off
+	start  time.Duration // power off to the first answer of another node
+	outage time.Duration // longest time without an answer
+	lost   int           // requests, of the cut
+	asked  int           // requests, of the whole story
+	rejoin time.Duration // power on to member of the ring and of the cluster
 }
 
 // table prints the figures, the reference's beside them if there are any.
 func table(w io.Writer, f figures, ref *figures) {
-	head := []string{"", f.corosync.String() + " corosync"}
+	head := []string{"", f.cast.String()}
 	if ref != nil {
 		head = append(head, "reference (Debian)", "ratio")
 	}

@@ -16,9 +16,9 @@ func TestRuleset(t *testing.T) {
 		fault Fault
 		want  string
 	}{
-		{"one way, all networks", Fault{From: "n1", To: "n2", Net: AllNetworks, Percent: 100, KeepARP: true}, `iifname { "p1.0", "p1.1" } oifname { "p2.0", "p2.1" } ether type != arp drop`},
-		{"one network", Fault{From: "n2", To: "h1", Net: 1, Percent: 100}, `iifname { "p2.1" } oifname { "p201.1" } drop`},
-		{"loss", Fault{From: Any, To: "n1", Net: 0, Percent: 12.5}, `iifname { "p1.0", "p2.0", "p201.0" } oifname { "p1.0" } numgen random mod 10000 < 1250 drop`},
+		{"one way, all networks", Fault{From: "n1", To: "n2", Net: AllNetworks, Percent: 100, KeepARP: true}, `iifname { "p1.0", "r1.0", "p1.1", "r1.1" } oifname { "p2.0", "r2.0", "p2.1", "r2.1" } ether type != arp drop`},
+		{"one network", Fault{From: "n2", To: "h1", Net: 1, Percent: 100}, `iifname { "p2.1", "r2.1" } oifname { "p201.1", "r201.1" } drop`},
+		{"loss", Fault{From: Any, To: "n1", Net: 0, Percent: 12.5}, `iifname { "p1.0", "r1.0", "p2.0", "r2.0", "p201.0", "r201.0" } oifname { "p1.0", "r1.0" } numgen random mod 10000 < 1250 drop`},
 	} {
 		st := testState()
 		st.Faults = []Fault{c.fault}

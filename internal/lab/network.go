@@ -71,6 +71,26 @@ func (l *Lab) onSwitch(input string, args ...string) (string, error) {
 	return run(input, "nsenter", append([]string{"-t", string(pid), "-n", "--"}, args...)...)
 }
 
+// Addr is the address of host id on a network of the lab.
+func Addr(network, id int) string { return fmt.Sprintf("%s.%d.%d", prefix, network, id) }
+
+// AddSwitchAddr gives the switch an address of its own on a network, for a
+// service that is no node's.
+func (l *Lab) AddSwitchAddr(network int, addr string) error {
+	_, err := l.onSwitch("", "ip", "addr", "add", addr+"/24", "dev", fmt.Sprintf("br%d", network))
+	return err
+}
+
+// InSwitch runs fn on a thread in the switch's network namespace; sockets that
+// it opens stay there.
+func (l *Lab) InSwitch(fn func() error) error {
+	pid, err := os.ReadFile(l.path("switch.pid"))
+	if err != nil {
+		return fmt.Errorf("lab: %s has no switch: %w", l.name, err)
+	}
+	return inNetns(fmt.Sprintf("/proc/%s/ns/net", pid), fn)
+}
+
 // port is the switch's end of a node's cable.
 func (n *Node) port(net int) string { return fmt.Sprintf("p%d.%d", n.st.ID, net) }
 

@@ -33,6 +33,15 @@ type PowerEvent struct {
 	Err    error
 }
 
+// String is the event's line in power.log.
+func (e PowerEvent) String() string {
+	result := "done"
+	if e.Err != nil {
+		result = e.Err.Error()
+	}
+	return fmt.Sprintf("%.6f %s %s by %s: %s", float64(e.Time.UnixMicro())/1e6, e.Node, e.Action, e.By, result)
+}
+
 // PowerSwitch serves the requests of fence_lab: lines "ACTION NODE ANSWER ASKER"
 // in the pipe shared/power/request, answered by a line "STATUS TEXT" in the pipe
 // shared/power/ANSWER. Each off and on is in shared/power.log before it is
@@ -150,10 +159,6 @@ func (s *PowerSwitch) do(action, name, asker string) (code int, text string) {
 func (s *PowerSwitch) record(e PowerEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	result := "done"
-	if e.Err != nil {
-		result = e.Err.Error()
-	}
-	fmt.Fprintf(s.log, "%.6f %s %s by %s: %s\n", float64(e.Time.UnixMicro())/1e6, e.Node, e.Action, e.By, result)
+	fmt.Fprintln(s.log, e)
 	s.events = append(s.events, e)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -100,11 +99,7 @@ func (r *Relay) plug() error {
 // open makes the packet sockets. They belong to the switch's namespace, whoever
 // uses them later.
 func (r *Relay) open(how Rough) error {
-	pid, err := os.ReadFile(r.lab.path("switch.pid"))
-	if err != nil {
-		return fmt.Errorf("lab: %w", err)
-	}
-	return inNetns(fmt.Sprintf("/proc/%s/ns/net", pid), func() error {
+	return r.lab.InSwitch(func() error {
 		for _, c := range r.cables {
 			near, err := packetSocket(c.near)
 			if err != nil {
