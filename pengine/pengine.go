@@ -49,6 +49,29 @@ func Status(in Input) (*Result, error) {
 	return &Result{Cluster: c, doc: doc}, nil
 }
 
+// Locations applies what the configuration says about the places of resources,
+// and nothing that is going on: Allowed of each resource is what comes of it. The
+// fencer registers devices by it (pe_flag_quick_location).
+func Locations(in Input) (*Result, error) {
+	if in.CIB == nil || in.CIB.Name != "cib" {
+		return nil, ErrNoCIB
+	}
+	still := xmltree.New("cib", in.CIB.Attrs...)
+	if c := in.CIB.Child("configuration"); c != nil {
+		still.Add(c.Copy())
+	}
+	still.AddNew("status")
+	in.CIB = still
+	r, err := Status(in)
+	if err != nil {
+		return nil, err
+	}
+	constraint.Health(r.Cluster)
+	constraint.Build(r.Cluster, r.doc)
+	place.Criteria(r.Cluster)
+	return r, nil
+}
+
 // Run computes what to do.
 func Run(in Input) (*Result, error) {
 	r, err := Status(in)
