@@ -1,6 +1,7 @@
 package main
 
 import (
+	fenced "github.com/pacesync/pacesync/fencing/daemon"
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/bmccmd"
 	"github.com/pacesync/pacesync/internal/corosync/daemon"
@@ -33,6 +34,7 @@ func applets() []applet.Applet {
 		{Name: "corosync-cpgtool", Dir: sbin, Summary: "show process groups and their members", Run: cpgtool.Run},
 		{Name: "corosync-quorumtool", Dir: sbin, Summary: "show, monitor and change quorum and votes", Run: quorumtool.Run},
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
+		{Name: "pacemaker-fenced", Dir: libexec, Summary: "the fencer: devices, levels, the conversation about who fences whom", Run: fenced.Run},
 		{Name: "crm_simulate", Dir: sbin, Summary: "what the policy engine makes of a CIB, and what it leads to", Run: crmsimulate.Run},
 		{Name: "pacemaker-schedulerd", Dir: libexec, Summary: "computes what the cluster has to do", Run: schedulerd.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},

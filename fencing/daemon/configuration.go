@@ -31,7 +31,11 @@ func (f *Fencer) SetCIB(now time.Time, doc *xmltree.Node) { f.cib.set(now, doc) 
 func (c *configuration) set(now time.Time, doc *xmltree.Node) {
 	f := c.f
 	first := c.doc == nil
+	same := !first && doc.Attr("epoch") == c.doc.Attr("epoch") && doc.Attr("admin_epoch") == c.doc.Attr("admin_epoch")
 	c.doc = doc
+	if same {
+		return // only the status section has changed
+	}
 	devices := section(doc, "resources") + section(doc, "constraints") + section(doc, "rsc_defaults") + section(doc, "nodes") + section(doc, "tags")
 	levels := section(doc, "fencing-topology")
 	watchdog := c.watchdogTimeout()
@@ -102,7 +106,7 @@ func (c *configuration) refreshLevels() {
 
 // refreshDevices registers the devices that this node may use (cib_devices_update).
 func (c *configuration) refreshDevices(now time.Time) {
-	res, err := pengine.Locations(pengine.Input{CIB: c.doc, Now: iso8601.FromGo(now)})
+	res, err := pengine.Locations(pengine.Input{CIB: c.doc, Now: localTime(now)})
 	if err != nil {
 		c.f.logf(note.Error, "Could not read the devices of the CIB: %v", err)
 		return
@@ -179,4 +183,9 @@ func (c *configuration) String() string {
 		return "no CIB"
 	}
 	return fmt.Sprintf("CIB %s.%s.%s", c.doc.Attr("admin_epoch"), c.doc.Attr("epoch"), c.doc.Attr("num_updates"))
+}
+
+func localTime(now time.Time) iso8601.Time {
+	_, offset := now.Zone()
+	return iso8601.Time{Unix: now.Unix(), Offset: offset}
 }
