@@ -263,11 +263,11 @@ func (w world) PeerActive(name string) bool {
 	return false
 }
 
-func (w world) NodeName(id string) string                 { return w.f.nodeName(id) }
-func (w world) Levels(target string) *topology.Entry      { return w.f.levels.Find(target) }
-func (w world) RebootAction(id string) string             { return w.f.devices.RebootAction(id) }
-func (w world) SupportsOn(id string) bool                 { return w.f.devices.SupportsOn(id) }
-func (w world) Watchdog() device.Watchdog                 { return w.f.devices.Watchdog }
+func (w world) NodeName(id string) string            { return w.f.nodeName(id) }
+func (w world) Levels(target string) *topology.Entry { return w.f.levels.Find(target) }
+func (w world) RebootAction(id string) string        { return w.f.devices.RebootAction(id) }
+func (w world) SupportsOn(id string) bool            { return w.f.devices.SupportsOn(id) }
+func (w world) Watchdog() device.Watchdog            { return w.f.devices.Watchdog }
 
 func (f *Fencer) nodeName(id string) string {
 	var n uint32

@@ -32,13 +32,15 @@ type flags struct {
 	wrong        bool
 }
 
+// longHelp tells --help from -?, which the original takes for a mistake.
+const longHelp = 1000
+
 func parse(e *applet.Env) flags {
 	var f flags
-	complaints := &counter{w: e.Stderr}
-	p := getopt.New(e.Argv0, e.Args, "scl:V$", []getopt.Long{
+	p := getopt.New(e.Argv0, e.Args, "scl:V$?", []getopt.Long{
 		{Name: "stand-alone", Val: 's'}, {Name: "stand-alone-w-cpg", Val: 'c'}, {Name: "logfile", Arg: getopt.RequiredArg, Val: 'l'},
-		{Name: "verbose", Val: 'V'}, {Name: "version", Val: '$'}, {Name: "help", Val: '?'},
-	}, complaints)
+		{Name: "verbose", Val: 'V'}, {Name: "version", Val: '$'}, {Name: "help", Val: longHelp},
+	}, e.Stderr)
 	for {
 		switch c := p.Next(); c {
 		case getopt.End:
@@ -57,24 +59,13 @@ func parse(e *applet.Env) flags {
 		case '$':
 			f.version = true
 			return f
-		case '?':
-			f.help, f.wrong = true, complaints.n > 0 // both come as a question mark
+		case longHelp:
+			f.help = true
 			return f
 		default:
 			f.wrong = true
 		}
 	}
-}
-
-// counter counts what is written through it.
-type counter struct {
-	w io.Writer
-	n int
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	c.n += len(p)
-	return c.w.Write(p)
 }
 
 // Run is the program pacemaker-fenced.
