@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"github.com/pacesync/pacesync/cib/acl"
 	"github.com/pacesync/pacesync/cib/patch"
 	"github.com/pacesync/pacesync/internal/rules"
 	"github.com/pacesync/pacesync/internal/xmltree"
@@ -26,7 +27,7 @@ const FeatureSet = "3.16.1"
 // Op is an operation by its name on the wire.
 type Op string
 
-// The operations. Upgrade needs the schemas and lies above this package.
+// The operations. Upgrade needs Request.Upgrade, since this package knows no schemas.
 const (
 	Query      Op = "cib_query"
 	Modify     Op = "cib_modify"
@@ -36,6 +37,7 @@ const (
 	ApplyPatch Op = "cib_apply_diff"
 	Bump       Op = "cib_bump"
 	Erase      Op = "cib_erase"
+	Upgrade    Op = "cib_upgrade"
 )
 
 // Code is a result as it goes over the wire, see patch.Code.
@@ -44,6 +46,7 @@ type Code = patch.Code
 // The codes of operations, besides those of patchsets.
 const (
 	NoSuch      Code = 6  // ENXIO: what the request names is not there
+	Denied      Code = 13 // EACCES: the user may not
 	Exists      Code = 17 // EEXIST: what is to be created is there already
 	Unsupported Code = 93 // EPROTONOSUPPORT: unknown operation, or CIB of a newer feature set
 	BadSchema   Code = 203
@@ -56,6 +59,12 @@ type Error struct {
 	// Failed tells the client of a creation what could not be created and why,
 	// in the form of the original's answer; nil otherwise.
 	Failed *xmltree.Node
+	// Rejected is the CIB that was refused because it does not conform to its
+	// schema, as far as the user may see it; nil otherwise.
+	Rejected *xmltree.Node
+	// Patch is the change that came to nothing, for those who watch changes;
+	// nil when it did not come that far.
+	Patch *xmltree.Node
 }
 
 func (e *Error) Error() string { return "cib: " + e.Text }
@@ -63,19 +72,35 @@ func (e *Error) Error() string { return "cib: " + e.Text }
 // Request is one operation. Input is not changed.
 type Request struct {
 	Op      Op
-	Section string // part of the CIB, empty for no restriction
+	Section string // part of the CIB, empty for no restriction; with XPath an expression
 	Input   *xmltree.Node
 
-	CanCreate   bool // modify may add what it does not find
-	NoChildren  bool // query without children
-	MixedUpdate bool // modify deletes what carries the attribute __delete__
+	XPath        bool // Section is an XPath
+	Multiple     bool // with XPath: all that it finds, not the first alone
+	XPathAddress bool // query by XPath for the places and not what is there
+	CanCreate    bool // modify may add what it does not find
+	NoChildren   bool // query without children
+	MixedUpdate  bool // modify deletes what carries the attribute __delete__
+	// Digest of the replacing CIB, empty: none is known; DigestVersion is the
+	// feature set it was made by.
+	Digest, DigestVersion string
 
 	// ManageVersion raises epoch or num_updates with the change. Changes that
 	// bring their own version, from peers, do without.
 	ManageVersion bool
+	// Access is what the user may do; nil: everything.
+	Access *acl.List
+	// PatchDigest puts the digest of the result into the patch.
+	PatchDigest bool
+	// Stamp notes in the result who changed the configuration and when. It may
+	// touch nothing that counts in digests. nil: nothing is noted.
+	Stamp func(cib *xmltree.Node)
 	// Validate says whether the result conforms to its schema; nil: not asked.
 	// It is left out for the section status, as in the original.
 	Validate func(cib *xmltree.Node) error
+	// Upgrade brings a CIB to a newer schema. The code is OK where the CIB it
+	// returns is of a newer schema.
+	Upgrade func(cib *xmltree.Node) (*xmltree.Node, Code)
 }
 
 // Result is what a request led to.
@@ -121,8 +146,7 @@ func Perform(cib *xmltree.Node, r Request) (Result, error) {
 		r.Input = find(r.Input, r.Section) // of a whole CIB only the section counts
 	}
 	if r.Op == Query {
-		answer, err := query(cib, r)
-		return Result{CIB: cib, Answer: answer}, err
+		return read(cib, r)
 	}
 	t, err := change(cib, r)
 	next := t.cib
@@ -131,6 +155,12 @@ func Perform(cib *xmltree.Node, r Request) (Result, error) {
 	}
 	if v := next.Attr("crm_feature_set"); rules.CompareVersions(v, FeatureSet) > 0 {
 		return Result{CIB: cib}, &Error{Code: Unsupported, Text: "the update has feature set " + v + ", newer than " + FeatureSet}
+	}
+	if r.Access != nil {
+		d, err := patch.Compare(cib, next, patch.Options{})
+		if err != nil || !r.Access.Permit(cib, next, d, t.replaced) {
+			return Result{CIB: cib}, &Error{Code: Denied, Text: "the user may not make this change"}
+		}
 	}
 	old, now := patch.VersionOf(cib), patch.VersionOf(next)
 	if now[0] < old[0] || now[0] == old[0] && now[1] < old[1] {
@@ -141,6 +171,18 @@ func Perform(cib *xmltree.Node, r Request) (Result, error) {
 	return finish(cib, t, r)
 }
 
+// read answers a query with what the user may see.
+func read(cib *xmltree.Node, r Request) (Result, error) {
+	seen := cib
+	if r.Access != nil {
+		if seen = r.Access.Filter(cib); seen == nil {
+			return Result{CIB: cib}, &Error{Code: Denied, Text: "the user may read nothing"}
+		}
+	}
+	answer, err := query(seen, r)
+	return Result{CIB: cib, Answer: answer}, err
+}
+
 // finish compares both CIBs and raises the version.
 func finish(cib *xmltree.Node, t *tracker, r Request) (Result, error) {
 	next := t.cib
@@ -149,7 +191,7 @@ func finish(cib *xmltree.Node, t *tracker, r Request) (Result, error) {
 		return Result{CIB: cib}, &Error{Code: patch.Invalid, Text: "the result is no CIB: " + err.Error()}
 	}
 	res := Result{CIB: cib, Changed: t.dirty && d.Changed(), ConfigChanged: t.config}
-	if r.Op != Modify && r.Op != Create {
+	if t.replaced || r.Op != Modify && r.Op != Create {
 		res.Changed, res.ConfigChanged = d.Changed(), d.ConfigChanged()
 	}
 	if res.Changed && r.ManageVersion {
@@ -160,16 +202,26 @@ func finish(cib *xmltree.Node, t *tracker, r Request) (Result, error) {
 			d.SetRoot("num_updates", strconv.Itoa(number(next, "num_updates")+1))
 		}
 	}
+	if res.Changed {
+		res.Patch = d.Patch()
+		if r.PatchDigest {
+			d.AddDigest(res.Patch)
+		}
+	}
+	if res.ConfigChanged && r.Stamp != nil {
+		r.Stamp(next)
+	}
 	if r.Validate != nil && r.Section != "status" {
 		if err := r.Validate(next); err != nil {
-			return Result{CIB: cib}, &Error{Code: BadSchema, Text: err.Error()}
+			e := &Error{Code: BadSchema, Text: err.Error(), Rejected: next, Patch: res.Patch}
+			if r.Access != nil {
+				e.Rejected = r.Access.Filter(next)
+			}
+			return Result{CIB: cib}, e
 		}
 	}
 	if d.Changed() {
 		res.CIB = next
-	}
-	if res.Changed {
-		res.Patch = d.Patch()
 	}
 	return res, nil
 }
@@ -191,12 +243,14 @@ func change(cib *xmltree.Node, r Request) (*tracker, error) {
 		raise(t.cib, "epoch")
 		return t, nil
 	case Erase:
-		t.cib = Empty(cib.Attr("validate-with"))
+		t.cib, t.replaced = Empty(cib.Attr("validate-with")), true
 		t.merge(t.cib, cib.Attrs)
 		raise(t.cib, "admin_epoch")
 		return t, nil
+	case Upgrade:
+		return upgrade(t, cib, r)
 	case Modify, Create, Replace, Delete, ApplyPatch:
-		if r.Input == nil {
+		if r.Input == nil && !(r.XPath && (r.Op == Delete || r.Op == Replace)) {
 			return t, &Error{Code: patch.Invalid, Text: string(r.Op) + " without data"}
 		}
 	default:
@@ -208,10 +262,13 @@ func change(cib *xmltree.Node, r Request) (*tracker, error) {
 		if errors.As(err, &e) {
 			return t, &Error{Code: e.Code, Text: e.Error()}
 		}
-		t.cib = next
+		t.cib, t.replaced = next, true
 		return t, nil
 	}
 	t.cib = cib.Copy()
+	if r.XPath && r.Op != Create {
+		return t, byXPath(t, r)
+	}
 	switch r.Op {
 	case Modify:
 		return t, modify(t, r)
@@ -225,7 +282,25 @@ func change(cib *xmltree.Node, r Request) (*tracker, error) {
 	if err != nil {
 		return t, err
 	}
+	t.replaced = next != t.cib
 	t.cib = next
+	return t, nil
+}
+
+// upgrade brings the CIB to a newer schema, which starts a version of its own
+// (cib_ops.c: cib_process_upgrade).
+func upgrade(t *tracker, cib *xmltree.Node, r Request) (*tracker, error) {
+	if r.Upgrade == nil {
+		return t, &Error{Code: Unsupported, Text: "schemas are not known here"}
+	}
+	next, code := r.Upgrade(cib.Copy())
+	if code != patch.OK {
+		return t, &Error{Code: code, Text: "the CIB was not upgraded"}
+	}
+	t.cib, t.replaced = next, true
+	raise(next, "admin_epoch")
+	next.Set("epoch", "1")
+	next.Set("num_updates", "1")
 	return t, nil
 }
 

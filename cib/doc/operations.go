@@ -3,6 +3,7 @@ package doc
 import (
 	"strings"
 
+	"github.com/pacesync/pacesync/cib/digest"
 	"github.com/pacesync/pacesync/cib/patch"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
@@ -41,6 +42,9 @@ func find(cib *xmltree.Node, section string) *xmltree.Node {
 }
 
 func query(cib *xmltree.Node, r Request) (*xmltree.Node, error) {
+	if r.XPath {
+		return queryXPath(cib, r)
+	}
 	n := find(cib, r.Section)
 	if n == nil {
 		return nil, &Error{Code: NoSuch, Text: "there is no section " + r.Section}
@@ -276,6 +280,9 @@ func failed(in *xmltree.Node, op Op, code Code) *xmltree.Node {
 // the whole CIB (cib_ops.c: cib_process_replace).
 func replace(cib, next *xmltree.Node, r Request) (*xmltree.Node, error) {
 	if strings.EqualFold(r.Input.Name, "cib") {
+		if r.Digest != "" && !digest.Same(r.Digest, digest.Versioned(r.Input, r.DigestVersion)) {
+			return nil, &Error{Code: patch.OldData, Text: "the digest of the replacement is not " + r.Digest}
+		}
 		old, now := patch.VersionOf(cib), patch.VersionOf(r.Input)
 		if now.Compare(old) < 0 {
 			return nil, &Error{Code: patch.OldData, Text: "the replacement is at " + now.String() + ", the CIB at " + old.String()}

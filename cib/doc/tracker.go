@@ -12,6 +12,8 @@ type tracker struct {
 	cib    *xmltree.Node
 	dirty  bool // something changed
 	config bool // something in the configuration
+	// replaced: cib is a document of its own, and the comparison alone tells what changed.
+	replaced bool
 }
 
 // set gives n an attribute (nvpair.c: crm_xml_add).

@@ -27,6 +27,7 @@ type Diff struct {
 // deletion is an element or comment that is gone. position is -1 for elements,
 // which have a path of their own.
 type deletion struct {
+	node     *xmltree.Node // in the source
 	path     string
 	position int
 }
@@ -35,7 +36,8 @@ type deletion struct {
 // happened have none.
 type delta struct {
 	node           *xmltree.Node
-	path           string // of the node, or of its parent when it was created
+	was            *xmltree.Node // its counterpart in the source, nil when created or only moved
+	path           string        // of the node, or of its parent when it was created
 	index          int    // among all siblings in the target
 	attrs          []attrDelta
 	created, moved bool
@@ -96,6 +98,49 @@ func (d *Diff) ConfigChanged() bool {
 	return false
 }
 
+// Change is one difference as Each tells it.
+type Change struct {
+	Old *xmltree.Node // in the source, nil for what was created
+	New *xmltree.Node // in the target, nil for what is gone
+	// Attrs says that attributes were set or taken away, and not only moved.
+	Attrs bool
+}
+
+// Each calls f for every element or comment that is gone, was created (with all
+// that is in it), or has other attributes.
+func (d *Diff) Each(f func(Change)) {
+	for _, gone := range d.deleted {
+		f(Change{Old: gone.node})
+	}
+	var walk func(t *delta)
+	walk = func(t *delta) {
+		if t.created {
+			f(Change{New: t.node})
+			return
+		}
+		if len(t.attrs) > 0 && t.was != nil {
+			f(Change{Old: t.was, New: t.node, Attrs: !samePairs(t.was, t.node)})
+		}
+		for _, c := range t.children {
+			walk(c)
+		}
+	}
+	walk(d.root)
+}
+
+// samePairs says whether two elements have the same attributes, in any order.
+func samePairs(a, b *xmltree.Node) bool {
+	if len(a.Attrs) != len(b.Attrs) {
+		return false
+	}
+	for i := range a.Attrs {
+		if v, ok := b.Get(a.Attrs[i].Name); !ok || v != a.Attrs[i].Value {
+			return false
+		}
+	}
+	return true
+}
+
 // SetRoot sets an attribute of the target's root as part of the change: the
 // version is raised so after it is known what changed.
 func (d *Diff) SetRoot(name, value string) {
@@ -120,7 +165,7 @@ func step(path string, n *xmltree.Node) string {
 
 // element compares two corresponding elements and what is below.
 func (d *Diff) element(from, to *xmltree.Node, path string, index int) *delta {
-	res := &delta{node: to, path: path, index: index}
+	res := &delta{node: to, was: from, path: path, index: index}
 	res.attrs = compareAttrs(from, to, d.opt)
 	gone := len(d.deleted)
 	if from.First != nil || to.First != nil {
@@ -149,7 +194,7 @@ func (d *Diff) compareOld(olds, news []kid, newIndex index, path string) {
 		at := position(olds, i)
 		j := newIndex.find(news, o.node, at)
 		if j < 0 {
-			gone := deletion{step(path, o.node), -1}
+			gone := deletion{o.node, step(path, o.node), -1}
 			if o.node.Kind == xmltree.Comment {
 				gone.position = at
 			}
