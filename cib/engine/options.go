@@ -1,0 +1,96 @@
+package engine
+
+// CallOption is a bit of the attribute cib_callopt (cib_types.h: enum
+// cib_call_options).
+type CallOption int
+
+// The call options.
+const (
+	Verbose        CallOption = 1 << 0
+	XPath          CallOption = 1 << 1
+	Multiple       CallOption = 1 << 2
+	CanCreate      CallOption = 1 << 3
+	DiscardReply   CallOption = 1 << 4
+	NoChildren     CallOption = 1 << 5
+	XPathAddress   CallOption = 1 << 6
+	MixedUpdate    CallOption = 1 << 7
+	ScopeLocal     CallOption = 1 << 8
+	DryRun         CallOption = 1 << 9
+	SyncCall       CallOption = 1 << 12
+	NoMtime        CallOption = 1 << 13
+	ZeroCopy       CallOption = 1 << 14
+	InhibitNotify  CallOption = 1 << 16
+	QuorumOverride CallOption = 1 << 20
+	InhibitBcast   CallOption = 1 << 24
+	ForceDiff      CallOption = 1 << 28
+)
+
+func (o CallOption) has(bit CallOption) bool { return o&bit != 0 }
+
+// Names of operations that are not changes of the document.
+const (
+	opSyncAll      = "cib_sync"
+	opSyncOne      = "cib_sync_one"
+	opNoop         = "noop"
+	opDeleteAlt    = "cib_delete_alt"
+	opPrimary      = "cib_master"
+	opSecondary    = "cib_slave"
+	opAllSecondary = "cib_slave_all"
+	opIsPrimary    = "cib_ismaster"
+	opShutdown     = "cib_shutdown_req"
+	opPing         = "ping"
+	opRegister     = "register"
+	opNotify       = "cib_notify"
+)
+
+// inputKind says where an operation's data is.
+type inputKind uint8
+
+const (
+	noInput inputKind = iota
+	dataInput
+	patchInput
+)
+
+// operation is what the daemon must know before it carries one out
+// (based_common.c: cib_server_ops).
+type operation struct {
+	modifies   bool // the request goes to all nodes
+	privileged bool // not for the socket that only reads
+	input      inputKind
+}
+
+func operationOf(name string) (operation, bool) {
+	switch name {
+	case "cib_query", opNoop, opPing:
+		return operation{false, false, noInput}, true
+	case "cib_modify", "cib_replace", "cib_create", "cib_delete", opDeleteAlt, opPrimary:
+		return operation{true, true, dataInput}, true
+	case "cib_apply_diff":
+		return operation{true, true, patchInput}, true
+	case "cib_bump", "cib_erase", "cib_upgrade":
+		return operation{true, true, noInput}, true
+	case opSyncAll, opSyncOne, opSecondary, opAllSecondary, opIsPrimary, opShutdown:
+		return operation{false, true, noInput}, true
+	}
+	return operation{}, false
+}
+
+// isTrue is Pacemaker's idea of truth (strings.c: crm_str_to_boolean).
+func isTrue(s string) bool {
+	switch lower(s) {
+	case "true", "on", "yes", "y", "1":
+		return true
+	}
+	return false
+}
+
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
