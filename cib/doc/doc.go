@@ -130,6 +130,9 @@ func New(cib *xmltree.Node) *Document {
 // the document moves on.
 func (d *Document) Root() *xmltree.Node { return d.root.Load() }
 
+// Set makes a tree that nobody changes any more the CIB.
+func (d *Document) Set(cib *xmltree.Node) { d.root.Store(cib) }
+
 // Do carries out a request. On an error, which is an *Error, nothing changed.
 func (d *Document) Do(r Request) (Result, error) {
 	res, err := Perform(d.Root(), r)

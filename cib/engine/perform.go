@@ -351,7 +351,7 @@ func (e *Engine) activate(r *request, input, old *xmltree.Node, res doc.Result) 
 		e.syncing = 0
 	}
 	if res.CIB != old {
-		e.doc = doc.New(res.CIB)
+		e.doc.Set(res.CIB)
 	}
 	if res.ConfigChanged || r.name == "cib_replace" {
 		e.put(Persist{CIB: res.CIB})

@@ -38,7 +38,7 @@ type delta struct {
 	node           *xmltree.Node
 	was            *xmltree.Node // its counterpart in the source, nil when created or only moved
 	path           string        // of the node, or of its parent when it was created
-	index          int    // among all siblings in the target
+	index          int           // among all siblings in the target
 	attrs          []attrDelta
 	created, moved bool
 	children       []*delta // in the target's order
