@@ -1,8 +1,8 @@
 package main
 
 import (
-	fenced "github.com/pacesync/pacesync/fencing/daemon"
 	"github.com/pacesync/pacesync/cib"
+	fenced "github.com/pacesync/pacesync/fencing/daemon"
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/bmccmd"
 	"github.com/pacesync/pacesync/internal/corosync/daemon"
