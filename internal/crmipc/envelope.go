@@ -28,7 +28,7 @@ func NewRequest(task, host, sysTo, sysFrom, uuid string, data *xmltree.Node) *xm
 		xmltree.Attr{Name: "t", Value: "crmd"},
 		xmltree.Attr{Name: "version", Value: pcmk.FeatureSet},
 		xmltree.Attr{Name: "subt", Value: "request"},
-		xmltree.Attr{Name: "reference", Value: reference(task, sysFrom)},
+		xmltree.Attr{Name: "reference", Value: Reference(task, sysFrom)},
 		xmltree.Attr{Name: "crm_task", Value: task},
 		xmltree.Attr{Name: "crm_sys_to", Value: sysTo},
 		xmltree.Attr{Name: "crm_sys_from", Value: from})
@@ -39,7 +39,8 @@ func NewRequest(task, host, sysTo, sysFrom, uuid string, data *xmltree.Node) *xm
 	return n
 }
 
-func reference(task, from string) string {
+// Reference names a request of this process: TASK-FROM-TIME-NUMBER.
+func Reference(task, from string) string {
 	if task == "" {
 		task = "_empty_"
 	}
