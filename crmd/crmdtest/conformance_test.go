@@ -45,19 +45,19 @@ func TestConformance(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(g), ".exp")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &perfect{t: t, name: name, cib: parse(t, filepath.Join(dir, "xml", name+".xml")), now: time.Unix(1700000000, 0)}
+			p := &perfect{t: t, cib: parse(t, filepath.Join(dir, "xml", name+".xml")), now: time.Unix(1700000000, 0)}
+			if reason := asOriginal(name); reason != "" {
+				if _, notes, err := transition.Decode(parse(t, g), "test"); err != nil || len(notes) > 0 {
+					t.Error(err, notes)
+				}
+				return
+			}
 			p.run(parse(t, g))
 			summary, err := os.ReadFile(filepath.Join(dir, "summary", name+".summary"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			want, got := revised(string(summary)), revised(p.status())
-			if reason := asOriginal(name); reason != "" {
-				if p.e.Graph() == nil || want == got {
-					t.Error("agrees now: ", reason)
-				}
-				return
-			}
 			if want != got {
 				t.Errorf("status after the transition:\n%s\nexpected:\n%s", got, want)
 			}
@@ -65,13 +65,15 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// asOriginal says why the original's controller would not end where its simulation ends.
+// asOriginal says why the end of a case's simulation is no measure; such graphs are only read.
 func asOriginal(name string) string {
 	switch name {
 	case "a-promote-then-b-migrate", "a-demote-then-b-migrate":
 		return "the graph cancels an operation of rsc1:1 that the history knows as one of rsc1, so its removal is unexpected"
-	case "735", "inc6":
+	case "735":
 		return "an operation is pending there; whether it is newer depends on the transition keys, which are not the simulation's"
+	case "inc6":
+		return "the history names entries twice, so a patchset of it is not definite"
 	case "bundle-order-partial":
 		return "the original shows no status after it"
 	}
@@ -102,7 +104,6 @@ func revised(s string) string {
 // perfect is a cluster in which all that is asked for happens at once.
 type perfect struct {
 	t    *testing.T
-	name string
 	cib  *xmltree.Node
 	e    *transition.Engine
 	now  time.Time
@@ -151,7 +152,7 @@ func (p *perfect) effect(f transition.Effect) {
 		p.step(transition.FenceResult{Key: f.Key})
 	case transition.Finished:
 		p.done = true
-		if f.Next != transition.Done && asOriginal(p.name) == "" {
+		if f.Next != transition.Done {
 			p.t.Errorf("the transition ends with %s:\n%s", f.Next, strings.Join(p.log, "\n"))
 		}
 	case transition.Log:
