@@ -1,0 +1,226 @@
+package pcmk
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/lab"
+	"github.com/pacesync/pacesync/internal/lab/labbmc"
+	"github.com/pacesync/pacesync/internal/lab/labtest"
+	"github.com/pacesync/pacesync/internal/testwait"
+)
+
+// fencedNet is the network of the BMCs; the ring's is 0.
+const fencedNet = 1
+
+// fenceDevice is a fence device for one node.
+func fenceDevice(id, agent, node string, params ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<primitive id=%q class="stonith" type=%q><instance_attributes id="%s-p"><nvpair id="%s-l" name="pcmk_host_list" value=%q/>`, id, agent, id, id, node)
+	for i := 0; i+1 < len(params); i += 2 {
+		fmt.Fprintf(&b, `<nvpair id="%s-%s" name=%q value=%q/>`, id, params[i], params[i], params[i+1])
+	}
+	fmt.Fprintf(&b, `</instance_attributes><operations><op id="%s-m" name="monitor" interval="20s" timeout="20s"/></operations></primitive>`, id)
+	return b.String()
+}
+
+// fenceCIB is a configuration of devices, each kept off its own target, and levels.
+func fenceCIB(devices, levels string) string {
+	return `<configuration><crm_config><cluster_property_set id="cib-bootstrap-options">
+ <nvpair id="opt-stonith" name="stonith-enabled" value="true"/><nvpair id="opt-action" name="stonith-action" value="off"/>
+ </cluster_property_set></crm_config><resources>` + devices + `</resources><fencing-topology>` + levels + `</fencing-topology></configuration>`
+}
+
+func load(t *testing.T, ctx context.Context, n *lab.Node, xml string) {
+	t.Helper()
+	if _, err := n.ExecInput(ctx, xml, "cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// started waits until that many fence devices run.
+func started(t *testing.T, ctx context.Context, n *lab.Node, count int) {
+	t.Helper()
+	testwait.For(t, 60*time.Second, "the fence devices to start", func() bool {
+		r, err := n.Exec(ctx, "crm_mon", "-1", "--output-as=xml")
+		return err == nil && strings.Count(r.Stdout, `role="Started"`) >= count
+	})
+}
+
+// fencedMix is which nodes have our fencer.
+func fencedMix(t *testing.T, networks int, ours ...string) *lab.Lab {
+	t.Helper()
+	labtest.Pacemaker(t)
+	specs := make([]lab.NodeSpec, 3)
+	for i := range specs {
+		for _, name := range ours {
+			if name == fmt.Sprintf("n%d", i+1) {
+				specs[i].Ours = []string{"pacemaker-fenced"}
+			}
+		}
+	}
+	l := labtest.Up(t, lab.Options{Nodes: specs, Networks: networks, Files: []lab.File{lab.FenceAgent()}})
+	labtest.Start(t, l)
+	return l
+}
+
+// admin runs Debian's stonith_admin and wants an exit status.
+func admin(t *testing.T, ctx context.Context, n *lab.Node, want int, args ...string) string {
+	t.Helper()
+	r, err := n.Exec(ctx, append([]string{"stonith_admin"}, args...)...)
+	if r.Code != want {
+		t.Errorf("%s: stonith_admin %v: exit status %d, want %d (%v)\n%s%s", n.Name(), args, r.Code, want, err, r.Stdout, r.Stderr)
+	}
+	return r.Stdout
+}
+
+// wantHistory waits until every node remembers a success.
+func wantHistory(t *testing.T, ctx context.Context, nodes []*lab.Node, target string) {
+	t.Helper()
+	for _, n := range nodes {
+		out := ""
+		testwait.For(t, 20*time.Second, n.Name()+" to remember the fencing of "+target, func() bool {
+			r, err := n.Exec(ctx, "stonith_admin", "--history", target, "--output-as=xml")
+			out = r.Stdout
+			return err == nil && strings.Contains(out, `target="`+target+`"`) && strings.Contains(out, `status="success"`)
+		})
+	}
+}
+
+// rejoin brings a fenced node back.
+func rejoin(t *testing.T, ctx context.Context, n *lab.Node) {
+	t.Helper()
+	testwait.For(t, 20*time.Second, n.Name()+" to be off", func() bool { return !n.On() })
+	if err := n.PowerOn(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Start(ctx, lab.PartAll); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.WaitDC(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fencedMixes(t *testing.T) [][]string {
+	if os.Getenv("E2E_LONG") != "" {
+		return [][]string{{"n1"}, {"n1", "n2"}, {"n1", "n2", "n3"}}
+	}
+	return [][]string{{"n1", "n2"}, {"n1", "n2", "n3"}}
+}
+
+// TestFencedMixed: with our fencer on some nodes, orders to fence come from
+// nodes with ours and with Debian's, are executed by both, and are remembered by
+// all; a node that is cut off is fenced by the cluster itself.
+func TestFencedMixed(t *testing.T) {
+	for _, ours := range fencedMixes(t) {
+		t.Run(strings.Join(ours, ""), func(t *testing.T) {
+			l := fencedMix(t, 1, ours...)
+			power, err := l.ServePower()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer power.Close()
+			ctx := labtest.Context(t, 4*time.Minute)
+			n := l.Members()
+			var devices strings.Builder
+			for _, m := range n {
+				devices.WriteString(fenceDevice("f-"+m.Name(), "fence_lab", m.Name()))
+			}
+			load(t, ctx, n[0], fenceCIB(devices.String(), ""))
+			started(t, ctx, n[0], 3)
+			fenceStory(t, ctx, l, power)
+		})
+	}
+}
+
+func fenceStory(t *testing.T, ctx context.Context, l *lab.Lab, power *lab.PowerSwitch) {
+	t.Helper()
+	n := l.Members()
+	for _, m := range n {
+		if err := m.CheckOrigins(); err != nil {
+			t.Error(err)
+		}
+		if out := admin(t, ctx, m, 0, "--list", "n3"); !strings.Contains(out, "f-n3") {
+			t.Errorf("%s: devices for n3: %s", m.Name(), out)
+		}
+		admin(t, ctx, m, 105, "--fence", "n9", "--timeout", "5")
+	}
+	// An order from each side; and one from the target itself, which another conducts.
+	for _, order := range [...]struct{ from, target int }{{0, 2}, {2, 1}, {2, 2}} {
+		from, target := n[order.from], n[order.target]
+		since := time.Now()
+		t.Logf("%s fences %s", from.Name(), target.Name())
+		if from == target {
+			_, _ = from.Exec(ctx, "stonith_admin", "--fence", target.Name(), "--timeout", "40") // it may die before the answer
+		} else {
+			admin(t, ctx, from, 0, "--fence", target.Name(), "--timeout", "40")
+		}
+		testwait.For(t, 30*time.Second, target.Name()+" to be switched off", func() bool {
+			_, off := power.Off(target.Name(), since)
+			return off
+		})
+		rest := others(n, target)
+		wantHistory(t, ctx, rest, target.Name())
+		rejoin(t, ctx, target)
+		wantHistory(t, ctx, n, target.Name())
+	}
+	since := time.Now()
+	if err := l.Cut("n2", lab.Any); err != nil {
+		t.Fatal(err)
+	}
+	testwait.For(t, 60*time.Second, "the cluster to fence n2", func() bool {
+		_, off := power.Off("n2", since)
+		return off
+	})
+	wantHistory(t, ctx, others(n, n[1]), "n2")
+}
+
+func others(n []*lab.Node, not *lab.Node) []*lab.Node {
+	var out []*lab.Node
+	for _, m := range n {
+		if m != not {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// TestFencedIPMI: fence_ipmilan within our fencer, against the BMCs of the lab.
+func TestFencedIPMI(t *testing.T) {
+	l := fencedMix(t, 2, "n1", "n2")
+	rack, err := labbmc.Serve(l, fencedNet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rack.Close()
+	ctx := labtest.Context(t, 4*time.Minute)
+	n := l.Members()
+	var devices strings.Builder
+	for _, m := range n {
+		devices.WriteString(fenceDevice("ipmi-"+m.Name(), "fence_ipmilan", m.Name(),
+			"ip", rack.Addr(m), "username", labbmc.User, "password", labbmc.Password, "lanplus", "1"))
+	}
+	load(t, ctx, n[0], fenceCIB(devices.String(), ""))
+	started(t, ctx, n[0], 3)
+	since := time.Now()
+	admin(t, ctx, n[0], 0, "--fence", "n3", "--timeout", "40")
+	if _, off := rack.Off("n3", since); !off {
+		t.Error("n3 was not switched off by its BMC")
+	}
+	wantHistory(t, ctx, n[:2], "n3")
+
+	// A wrong password, and a BMC that is not there: clear errors.
+	load(t, ctx, n[0], fenceCIB(fenceDevice("ipmi-n2", "fence_ipmilan", "n2",
+		"ip", rack.Addr(n[1]), "username", labbmc.User, "password", "wrong", "lanplus", "1"), ""))
+	testwait.For(t, 40*time.Second, "the monitor to fail", func() bool {
+		r, err := n[0].Exec(ctx, "crm_mon", "-1", "-f")
+		return err == nil && strings.Contains(r.Stdout, "password")
+	})
+	r, _ := n[0].Exec(ctx, "crm_mon", "-1", "-f")
+	t.Log(r.Stdout)
+}
