@@ -3,14 +3,11 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
+	"github.com/pacesync/pacesync/cib/client"
 	"github.com/pacesync/pacesync/cib/patch"
 	"github.com/pacesync/pacesync/fencing/note"
-	"github.com/pacesync/pacesync/internal/crmipc"
-	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
@@ -37,83 +34,53 @@ func (f *Fencer) watchCIB(stop func()) {
 		f.Post(func(time.Time) { f.logf(note.Error, "Could not connect to the CIB manager: %v", err) })
 		return
 	}
-	defer w.conn.Close()
+	context.AfterFunc(f.ctx, func() { w.conn.Close() })
 	f.Post(func(time.Time) { f.logf(note.Info, "Watching for fencing topology changes") })
 	w.publish()
-	for {
-		in, err := w.conn.Next(f.ctx)
-		if errors.Is(err, crmipc.ErrBadMessage) {
-			continue
+	w.conn.Pump(func(ev client.Event) {
+		switch ev.Kind {
+		case client.Notify:
+			w.changed(ev.XML)
+		case client.Lost:
+			f.Post(func(time.Time) {
+				f.logf(note.Critical, "Lost connection to the CIB manager, shutting down")
+				stop()
+			})
 		}
-		if err != nil {
-			if f.ctx.Err() == nil {
-				f.Post(func(time.Time) {
-					f.logf(note.Critical, "Lost connection to the CIB manager, shutting down")
-					stop()
-				})
-			}
-			return
-		}
-		if in.XML.Attr("subt") == "cib_diff_notify" {
-			w.changed(in.XML)
-		}
-	}
+	})
 }
 
 // cibWatch keeps a copy of the CIB current. It is owned by the goroutine of
-// watchCIB; the loop gets copies that nobody changes.
+// watchCIB, then by that of the connection; the loop gets copies that nobody
+// changes.
 type cibWatch struct {
-	f     *Fencer
-	conn  *crmipc.Conn
-	calls int
-	doc   *xmltree.Node
+	f    *Fencer
+	conn *client.Conn
+	doc  *xmltree.Node
 }
 
 func (f *Fencer) openCIB() (*cibWatch, error) {
 	ctx, cancel := context.WithTimeout(f.ctx, cibTimeout)
 	defer cancel()
-	conn, err := crmipc.Dial(ctx, "cib_ro", crmipc.DialOptions{Buffer: crmipc.CIBBuffer})
+	conn, err := client.Dial(ctx, "stonith-ng", client.Options{Notify: []string{client.DiffNotify}})
 	if err != nil {
 		return nil, err
 	}
 	w := &cibWatch{f: f, conn: conn}
-	hello := xmltree.New("cib_command", xmltree.Attr{Name: "t", Value: "cib"}, xmltree.Attr{Name: "cib_op", Value: "register"},
-		xmltree.Attr{Name: "cib_clientname", Value: "stonith-ng"}, xmltree.Attr{Name: "cib_callopt", Value: "4096"})
-	watch := xmltree.New("cib-callback", xmltree.Attr{Name: "cib_op", Value: "cib_notify"},
-		xmltree.Attr{Name: "cib_notify_type", Value: "cib_diff_notify"}, xmltree.Attr{Name: "cib_notify_activate", Value: "1"})
-	if _, err = conn.Call(ctx, hello); err == nil {
-		if _, err = conn.Call(ctx, watch); err == nil {
-			err = w.query(ctx)
-		}
-	}
-	if err != nil {
+	if err := w.query(ctx); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return w, nil
 }
 
-// Call options of the CIB: answer at once, from the local copy.
-const cibSyncLocal = 0x1100
-
 // query gets the whole CIB.
 func (w *cibWatch) query(ctx context.Context) error {
-	w.calls++
-	n := xmltree.New("cib_command", xmltree.Attr{Name: "__name__", Value: "cib_command"}, xmltree.Attr{Name: "t", Value: "cib"},
-		xmltree.Attr{Name: "cib_op", Value: "cib_query"}, xmltree.Attr{Name: "cib_callid", Value: strconv.Itoa(w.calls)},
-		xmltree.Attr{Name: "cib_callopt", Value: strconv.Itoa(cibSyncLocal)})
-	reply, err := w.conn.Call(ctx, n)
-	if err != nil {
-		return err
+	doc, err := w.conn.Do(ctx, client.Call{Op: client.Query, Options: client.ScopeLocal})
+	if err == nil {
+		w.doc = doc
 	}
-	doc := reply.Path("cib_calldata", "cib")
-	if doc == nil {
-		rc, _ := strconv.Atoi(reply.Attr("cib_rc"))
-		return fmt.Errorf("query of the CIB: %w", pcmk.RCFromLegacy(rc))
-	}
-	doc.Remove()
-	w.doc = doc
-	return nil
+	return err
 }
 
 // changed applies a change, or gets the whole CIB when it does not fit

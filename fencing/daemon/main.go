@@ -2,13 +2,10 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/pacesync/pacesync/fencing/agent"
@@ -208,9 +205,4 @@ func split(s string) (text string, args []any) {
 		args = append(args, slog.String(name, value))
 	}
 	return s[:i], args
-}
-
-// isGone says whether an error means that the other side has ended.
-func isGone(err error) bool {
-	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, os.ErrClosed)
 }
