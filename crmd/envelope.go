@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/pacesync/pacesync/internal/crmipc"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
@@ -80,53 +80,24 @@ func (m *message) number(name string) (n int, ok bool) {
 	return n, err == nil
 }
 
-// references numbers the requests of one process.
-type references struct {
-	n   uint
-	now func() time.Time
-}
-
-func (r *references) next(task, sysFrom string) string {
-	if sysFrom == "" {
-		sysFrom = "none"
+// request makes a request in the controller's envelope.
+func request(task string, data *xmltree.Node, hostTo, sysTo, sysFrom string) *message {
+	root := crmipc.NewRequest(task, hostTo, sysTo, sysFrom, "", data)
+	m, err := decodeMessage(root)
+	if err != nil {
+		panic("crmd: own request: " + err.Error())
 	}
-	s := fmt.Sprintf("%s-%s-%d-%d", task, sysFrom, r.now().Unix(), r.n)
-	r.n++
-	return s
-}
-
-// request makes a request. origin names the part of the controller it comes
-// from and serves debugging alone.
-func (r *references) request(origin, task string, data *xmltree.Node, hostTo, sysTo, sysFrom string) *message {
-	m := &message{task: task, sysTo: sysTo, sysFrom: sysFrom, hostTo: hostTo, ref: r.next(task, sysFrom), version: featureSet, data: data}
-	m.root = xmltree.New("create_request_adv", xmltree.Attr{Name: "origin", Value: origin})
-	m.encode("request")
 	return m
 }
 
-// response makes the answer to a request.
-func response(origin string, to *message, data *xmltree.Node) *message {
-	m := &message{task: to.task, reply: true, sysTo: to.sysFrom, sysFrom: to.sysTo, hostTo: to.from, ref: to.ref, version: featureSet, data: data}
-	m.root = xmltree.New("create_reply_adv", xmltree.Attr{Name: "origin", Value: origin})
-	m.encode("response")
+// response makes the answer to a request; its header is the request's with
+// sender and receiver exchanged.
+func response(to *message, data *xmltree.Node) *message {
+	m, err := decodeMessage(crmipc.NewReply(to.root, data))
+	if err != nil {
+		panic("crmd: own response: " + err.Error())
+	}
 	return m
-}
-
-func (m *message) encode(kind string) {
-	n := m.root
-	n.Set("t", "crmd")
-	n.Set("version", m.version)
-	n.Set("subt", kind)
-	n.Set("reference", m.ref)
-	n.Set("crm_task", m.task)
-	n.Set("crm_sys_to", m.sysTo)
-	n.Set("crm_sys_from", m.sysFrom)
-	if m.hostTo != "" {
-		n.Set("crm_host_to", m.hostTo)
-	}
-	if m.data != nil {
-		n.AddNew("crm_xml").Add(m.data)
-	}
 }
 
 // readdress changes the subsystem a message is for.

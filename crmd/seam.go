@@ -44,6 +44,7 @@ type transitioner interface {
 	matchDown(id string) (downEvent, bool) // is its loss what the graph wanted?
 	confirmDown(id string)                 // the node is down as wanted
 	throttleChanged()
+	optionsChanged()      // c.opt has new values
 	message(m *message)   // for "tengine": direct answers to operations
 	recheckBy() time.Time // from the last graph, zero when none
 }
@@ -66,8 +67,8 @@ type executor interface {
 	clearLastFailure(rsc, node, op string, intervalMS uint)
 	deleteFromCIB(m *message) // lrm_delete with mode="cib"
 	alert(id, path string, timeout time.Duration, env []xmltree.Attr)
-	stopRecurring() // at exit; logs what is left active
-	configChanged() // resources of the CIB changed: agents' descriptions may have
+	updatesPending() bool // entries of the history that the CIB manager has not answered
+	stopRecurring()       // at exit; logs what is left active
 }
 
 // fencer is the connection to the fencer and the DC's reactions to fencing.

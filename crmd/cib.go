@@ -1,0 +1,343 @@
+package crmd
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/pacesync/pacesync/crmd/fsa"
+	"github.com/pacesync/pacesync/internal/crmipc"
+	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/xmltree"
+)
+
+// cibOpt are the options of a CIB request (cib_types.h: enum cib_call_options).
+type cibOpt uint32
+
+const (
+	cibXPath          cibOpt = 0x2
+	cibMultiple       cibOpt = 0x4
+	cibCanCreate      cibOpt = 0x8
+	cibDiscardReply   cibOpt = 0x10
+	cibNoChildren     cibOpt = 0x20
+	cibMixedUpdate    cibOpt = 0x80
+	cibScopeLocal     cibOpt = 0x100
+	cibDryRun         cibOpt = 0x200
+	cibSyncCall       cibOpt = 0x1000
+	cibQuorumOverride cibOpt = 0x100000
+
+	// cibAnon is how the controller writes what it knows for sure
+	// (controld_utils.h: fsa_cib_anon_update).
+	cibAnon = cibScopeLocal | cibQuorumOverride | cibCanCreate
+)
+
+// cibResult is the answer to a CIB request.
+type cibResult struct {
+	rc     pcmk.RC
+	output *xmltree.Node // nil when there is none
+	call   int
+}
+
+func (r cibResult) ok() bool { return r.rc == pcmk.OK }
+
+// cibCall is one request: op, and what it is about.
+type cibCall struct {
+	op      string // cib_modify, …
+	host    string
+	section string // or an XPath expression with cibXPath
+	data    *xmltree.Node
+	opts    cibOpt
+	user    string // ACL user to do it as
+}
+
+// cibWait is a request whose answer is awaited.
+type cibWait struct {
+	done  func(cibResult)
+	timer *timer
+}
+
+// cibConn is the connection to the CIB manager. Requests are asynchronous: each
+// has a number, and its answer goes to a function on the loop.
+type cibConn struct {
+	c       *Controller
+	conn    *crmipc.Conn
+	busy    bool // connecting
+	token   string
+	call    int
+	waiting map[int]cibWait
+	tries   int
+	idle    []func() // called when no answer is awaited
+}
+
+func newCIBConn(c *Controller) *cibConn { return &cibConn{c: c, waiting: map[int]cibWait{}} }
+
+// Attempts to connect, and the time between them (controld_based.c:
+// do_cib_control).
+const (
+	cibTries     = 30
+	cibRetry     = 2 * time.Second
+	cibFirstWait = 200 * time.Millisecond
+	dialTimeout  = 10 * time.Second
+)
+
+func (k *cibConn) connected() bool { return k.conn != nil }
+
+// connect begins to connect; cibConnected follows.
+func (k *cibConn) connect() {
+	if k.conn != nil || k.busy {
+		return
+	}
+	k.busy = true
+	go func() {
+		conn, token, err := dialCIB()
+		k.c.post(func() { k.dialled(conn, token, err) })
+	}()
+}
+
+// dialCIB connects, registers and asks for notifications of changes.
+func dialCIB() (*crmipc.Conn, string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	conn, err := crmipc.Dial(ctx, "cib_shm", crmipc.DialOptions{Buffer: crmipc.CIBBuffer})
+	if err != nil {
+		return nil, "", err
+	}
+	hello := xmltree.New("cib_command", xmltree.Attr{Name: "t", Value: "cib"}, xmltree.Attr{Name: "cib_op", Value: "register"},
+		xmltree.Attr{Name: "cib_clientname", Value: "crmd"}, xmltree.Attr{Name: "cib_callopt", Value: strconv.Itoa(int(cibSyncCall))})
+	reply, err := conn.Call(ctx, hello)
+	if err == nil && (reply.Attr("cib_op") != "register" || reply.Attr("cib_clientid") == "") {
+		err = fmt.Errorf("unexpected answer to registration: %q", reply.Attr("cib_op"))
+	}
+	for _, what := range []string{"cib_refresh_notify", "cib_diff_notify"} {
+		if err != nil {
+			break
+		}
+		// Refresh is what a replaced CIB is told as (T_CIB_REPLACE_NOTIFY).
+		_, err = conn.Call(ctx, xmltree.New("cib-callback", xmltree.Attr{Name: "cib_op", Value: "cib_notify"},
+			xmltree.Attr{Name: "cib_notify_type", Value: what}, xmltree.Attr{Name: "cib_notify_activate", Value: "1"}))
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, "", err
+	}
+	return conn, reply.Attr("cib_clientid"), nil
+}
+
+func (k *cibConn) dialled(conn *crmipc.Conn, token string, err error) {
+	k.busy = false
+	c := k.c
+	if err != nil {
+		c.log.info("Could not connect to the CIB manager: %v", err)
+		k.tries++
+		if k.tries > 1 {
+			c.log.warn("Couldn't complete CIB registration %d times... pause and retry", k.tries)
+		}
+		switch {
+		case k.tries >= cibTries:
+			c.log.err("Could not complete CIB registration %d times... hard error", k.tries)
+			c.fail(fsa.Error, "do_cib_control")
+		case k.tries == 1:
+			c.after(cibFirstWait, k.connect)
+		default:
+			c.after(cibRetry, k.connect)
+		}
+		return
+	}
+	if c.shuttingDown() || c.leaving {
+		_ = conn.Close()
+		return
+	}
+	k.conn, k.token, k.tries = conn, token, 0
+	c.log.info("Successfully connected to CIB manager for crmd")
+	conn.Pump(func(in crmipc.Incoming, err error) {
+		c.post(func() { k.incoming(conn, in, err) })
+	})
+	c.cibConnected()
+}
+
+// incoming is an answer, a notification or the end of the connection.
+func (k *cibConn) incoming(conn *crmipc.Conn, in crmipc.Incoming, err error) {
+	switch {
+	case conn != k.conn:
+	case err != nil:
+		k.lost()
+	case in.XML.Attr("t") == "cib":
+		k.answer(in.XML)
+	case in.XML.Attr("t") == "cib_notify":
+		k.c.cibNotify(in.XML)
+	default:
+		k.c.log.err("Unknown message type from the CIB manager: %s", in.XML.Attr("t"))
+	}
+}
+
+func (k *cibConn) lost() {
+	_ = k.conn.Close()
+	k.conn = nil
+	k.forgetAll()
+	if k.c.leaving || k.c.state() == fsa.Stopping {
+		k.c.log.info("Connection to the CIB manager terminated")
+		return
+	}
+	k.c.log.crit(msgLostCIB)
+	k.c.input(fsa.Error, fsa.CauseInternal, "crmd_cib_connection_destroy")
+}
+
+func (k *cibConn) forgetAll() {
+	for id, w := range k.waiting {
+		w.timer.stop()
+		delete(k.waiting, id)
+	}
+}
+
+func (k *cibConn) answer(n *xmltree.Node) {
+	call, err := strconv.Atoi(n.Attr("cib_callid"))
+	w, known := k.waiting[call]
+	if err != nil || !known {
+		return
+	}
+	r := cibResult{rc: pcmk.RC(syscall.EPROTO), call: call}
+	if rc, err := strconv.Atoi(n.Attr("cib_rc")); err == nil {
+		r.rc = pcmk.RCFromLegacy(rc)
+	}
+	if r.rc == pcmk.RCDiffResync { // of no concern to clients
+		r.rc = pcmk.OK
+	}
+	if d := n.Child("cib_calldata"); d != nil {
+		d.Elements(func(e *xmltree.Node) {
+			if r.output == nil {
+				r.output = e
+			}
+		})
+	}
+	k.finish(call, w, r)
+}
+
+func (k *cibConn) finish(call int, w cibWait, r cibResult) {
+	delete(k.waiting, call)
+	w.timer.stop()
+	w.done(r)
+	if len(k.waiting) == 0 {
+		idle := k.idle
+		k.idle = nil
+		for _, f := range idle {
+			f()
+		}
+	}
+}
+
+// pending is how many answers are awaited.
+func (k *cibConn) pending() int { return len(k.waiting) }
+
+// whenIdle has f called as soon as no answer is awaited.
+func (k *cibConn) whenIdle(f func()) { k.idle = append(k.idle, f) }
+
+// minCIBTimeout is the least time an answer may take (controld_utils.c:
+// cib_op_timeout).
+const minCIBTimeout = 30 * time.Second
+
+// request sends a request and returns its number, 0 when that is not possible.
+// done may be nil; it is called in any case, with a failure if need be.
+func (k *cibConn) request(q cibCall, done func(cibResult)) int {
+	k.call++
+	call := k.call
+	if k.conn == nil {
+		k.c.log.err("Couldn't perform %s operation: not connected to the CIB manager", q.op)
+		if done != nil {
+			k.c.defer_(func() { done(cibResult{rc: pcmk.RC(syscall.ENOTCONN), call: call}) })
+		}
+		return 0
+	}
+	n := xmltree.New("cib_command", xmltree.Attr{Name: "__name__", Value: "cib_command"}, xmltree.Attr{Name: "t", Value: "cib"},
+		xmltree.Attr{Name: "cib_async_id", Value: k.token}, xmltree.Attr{Name: "cib_op", Value: q.op})
+	for _, a := range [][2]string{{"cib_host", q.host}, {"cib_section", q.section}} {
+		if a[1] != "" {
+			n.Set(a[0], a[1])
+		}
+	}
+	n.Set("cib_callid", strconv.Itoa(call))
+	if q.user != "" {
+		n.Set("cib_user", q.user)
+	}
+	n.Set("cib_callopt", strconv.Itoa(int(q.opts)))
+	if q.data != nil {
+		n.AddNew("cib_calldata").Add(q.data)
+	}
+	if err := k.conn.Post(n); err != nil {
+		k.c.log.err("Couldn't perform %s operation: %v", q.op, err)
+		if done != nil {
+			k.c.defer_(func() { done(cibResult{rc: pcmk.RC(syscall.ENOTCONN), call: call}) })
+		}
+		return 0
+	}
+	if done != nil {
+		limit := max(minCIBTimeout, time.Duration(1+k.c.peers.Active())*10*time.Second)
+		w := cibWait{done: done}
+		w.timer = k.c.after(limit, func() {
+			k.c.log.warn("CIB call %d (%s) timed out after %s", call, q.op, limit)
+			k.finish(call, w, cibResult{rc: pcmk.RC(syscall.ETIME), call: call})
+		})
+		k.waiting[call] = w
+	}
+	return call
+}
+
+// modify merges data into a section.
+func (k *cibConn) modify(section string, data *xmltree.Node, opts cibOpt, done func(cibResult)) int {
+	return k.request(cibCall{op: "cib_modify", section: section, data: data, opts: opts}, done)
+}
+
+// remove deletes what data or, with cibXPath, section names.
+func (k *cibConn) remove(section string, data *xmltree.Node, opts cibOpt, done func(cibResult)) int {
+	return k.request(cibCall{op: "cib_delete", section: section, data: data, opts: opts}, done)
+}
+
+// query reads a section, everything when it is empty.
+func (k *cibConn) query(section string, opts cibOpt, done func(cibResult)) int {
+	return k.request(cibCall{op: "cib_query", section: section, opts: opts}, done)
+}
+
+// setSecondary and setPrimary tell the CIB manager here whether it orders the
+// updates of all.
+func (k *cibConn) setSecondary() {
+	if k.conn != nil {
+		k.request(cibCall{op: "cib_slave", opts: cibScopeLocal}, nil)
+	}
+}
+
+func (k *cibConn) setPrimary() { k.request(cibCall{op: "cib_master", opts: cibScopeLocal}, nil) }
+
+// disconnect leaves the CIB manager once what the executor unit wrote is
+// answered; false while it is not.
+func (k *cibConn) disconnect() bool {
+	if k.conn != nil && k.c.exec.updatesPending() {
+		k.c.log.info("Waiting for resource updates to complete")
+		return false
+	}
+	k.close()
+	return true
+}
+
+func (k *cibConn) close() {
+	k.forgetAll()
+	if k.conn == nil {
+		return
+	}
+	k.c.log.info("Disconnecting from the CIB manager")
+	k.request(cibCall{op: "cib_slave", opts: cibScopeLocal | cibDiscardReply}, nil)
+	conn := k.conn
+	k.conn = nil
+	_ = conn.Close()
+	k.c.log.notice("Disconnected from the CIB manager")
+}
+
+// smartOpts are the options of an update that must reach the CIB although
+// nobody may order the cluster's updates now (crmd_cib_smart_opt).
+func (c *Controller) smartOpts() cibOpt {
+	if s := c.state(); s == fsa.Election || s == fsa.Pending {
+		c.log.info("Sending update to local CIB in state: %s", s)
+		return cibQuorumOverride | cibScopeLocal
+	}
+	return cibQuorumOverride
+}

@@ -1,0 +1,46 @@
+package crmd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/pacesync/pacesync/internal/daemonkit"
+)
+
+// syslog writes a line at a level of syslog's numbers, 8 for tracing.
+func (l logger) syslog(level int, text string) {
+	levels := [...]slog.Level{2: levelCrit, 3: levelError, 4: levelWarning, 5: levelNotice, 6: levelInfo, 7: levelDebug, 8: levelTrace}
+	at := levelCrit
+	if level > 2 && level < len(levels) {
+		at = levels[level]
+	}
+	l.at(at, "%s", []any{text})
+}
+
+// logger writes Pacemaker's levels. It is safe for concurrent use.
+type logger struct{ h *slog.Logger }
+
+func (l logger) at(level slog.Level, format string, args []any) {
+	if l.h.Enabled(context.Background(), level) {
+		l.h.Log(context.Background(), level, fmt.Sprintf(format, args...))
+	}
+}
+
+func (l logger) crit(format string, args ...any)   { l.at(levelCrit, format, args) }
+func (l logger) err(format string, args ...any)    { l.at(levelError, format, args) }
+func (l logger) warn(format string, args ...any)   { l.at(levelWarning, format, args) }
+func (l logger) notice(format string, args ...any) { l.at(levelNotice, format, args) }
+func (l logger) info(format string, args ...any)   { l.at(levelInfo, format, args) }
+func (l logger) debug(format string, args ...any)  { l.at(levelDebug, format, args) }
+func (l logger) trace(format string, args ...any)  { l.at(levelTrace, format, args) }
+
+const (
+	levelCrit    = daemonkit.LevelCrit
+	levelError   = slog.LevelError
+	levelWarning = slog.LevelWarn
+	levelNotice  = daemonkit.LevelNotice
+	levelInfo    = slog.LevelInfo
+	levelDebug   = slog.LevelDebug
+	levelTrace   = daemonkit.LevelTrace
+)
