@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/pacesync/pacesync/cib"
+	"github.com/pacesync/pacesync/crmd"
 	fenced "github.com/pacesync/pacesync/fencing/daemon"
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/attrd"
@@ -39,6 +40,7 @@ func applets() []applet.Applet {
 		{Name: "pacemaker-fenced", Dir: libexec, Summary: "the fencer: devices, levels, the conversation about who fences whom", Run: fenced.Run},
 		{Name: "crm_simulate", Dir: sbin, Summary: "what the policy engine makes of a CIB, and what it leads to", Run: crmsimulate.Run},
 		{Name: "pacemaker-attrd", Dir: libexec, Summary: "keeps node attributes alike on all nodes and in the CIB", Run: attrd.Run},
+		{Name: "pacemaker-controld", Dir: libexec, Summary: "coordinates the cluster's response to events", Run: crmd.Run},
 		{Name: "pacemaker-schedulerd", Dir: libexec, Summary: "computes what the cluster has to do", Run: schedulerd.Run},
 		{Name: "pacemaker-based", Dir: libexec, Summary: "the CIB daemon: configuration and status, the same on every node", Run: cib.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
