@@ -73,7 +73,8 @@ func Start(o Options) *Kit {
 	k := &Kit{Program: o.Program, Log: daemonLog(o), Term: make(chan os.Signal, 4)}
 	signal.Notify(k.Term, syscall.SIGTERM, syscall.SIGINT)
 	// Blackboxes are switched by these; there is none, and they must not kill.
-	signal.Ignore(syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTRAP, syscall.SIGPIPE)
+	// A handler and not SIG_IGN, which agents and other children would inherit.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTRAP, syscall.SIGPIPE)
 	if u := os.Getenv("USER"); u == "" || u == "root" || u == pcmk.User {
 		if err := os.Chdir(pcmk.CoreDir); err == nil {
 			k.Log.Info("Changed active directory to " + pcmk.CoreDir)

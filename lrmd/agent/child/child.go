@@ -51,6 +51,7 @@ type Exit struct {
 	Code           int
 	Signal         syscall.Signal // 0: it exited with Code
 	TimedOut       bool           // it was killed because its time was over
+	Killed         bool           // Kill was called
 	Stdout, Stderr string
 }
 
@@ -120,6 +121,9 @@ func (c *Child) Run() Exit {
 	errs.read()
 	x := c.wait(pid, pidfd)
 	x.PID, x.Stdout, x.Stderr = pid, out.finish(), errs.finish()
+	c.mu.Lock()
+	x.Killed = c.killed
+	c.mu.Unlock()
 	return x
 }
 
