@@ -9,4 +9,7 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
-require github.com/pmezard/go-difflib v1.0.0 // indirect
+require (
+	github.com/godbus/dbus/v5 v5.2.4 // indirect
+	github.com/pmezard/go-difflib v1.0.0 // indirect
+)

@@ -33,7 +33,9 @@ type Action struct {
 }
 
 // Key names the action in logs (pcmk__op_key).
-func (a Action) Key() string { return a.Rsc + "_" + a.Name + "_" + strconv.FormatUint(uint64(a.Interval), 10) }
+func (a Action) Key() string {
+	return a.Rsc + "_" + a.Name + "_" + strconv.FormatUint(uint64(a.Interval), 10)
+}
 
 // Result is how an action ended.
 type Result struct {

@@ -57,15 +57,15 @@ type Exit struct {
 
 // Child is one run. Safe for concurrent use.
 type Child struct {
-	spec Spec
+	spec *Spec
 
 	mu     sync.Mutex
 	pid    int // 0: not started or gone
 	killed bool
 }
 
-// New prepares a run.
-func New(s Spec) *Child { return &Child{spec: s} }
+// New prepares a run. The specification may still be completed until Run.
+func New(s *Spec) *Child { return &Child{spec: s} }
 
 // Kill kills the child and what it started, also when it has not begun yet.
 func (c *Child) Kill() {

@@ -13,8 +13,8 @@ import (
 	"github.com/pacesync/pacesync/internal/testwait"
 )
 
-func sh(script string) Spec {
-	return Spec{Path: "/bin/sh", Args: []string{"/bin/sh", "-c", script}, Env: os.Environ()}
+func sh(script string) *Spec {
+	return &Spec{Path: "/bin/sh", Args: []string{"/bin/sh", "-c", script}, Env: os.Environ()}
 }
 
 func TestExit(t *testing.T) {
@@ -26,7 +26,7 @@ func TestExit(t *testing.T) {
 	if x.Signal != syscall.SIGSEGV || x.TimedOut {
 		t.Errorf("%+v", x)
 	}
-	x = New(Spec{Path: "/nonexistent", Args: []string{"x"}}).Run()
+	x = New(&Spec{Path: "/nonexistent", Args: []string{"x"}}).Run()
 	if !errors.Is(x.Err, syscall.ENOENT) {
 		t.Errorf("%+v", x)
 	}
@@ -34,7 +34,7 @@ func TestExit(t *testing.T) {
 	if err := os.WriteFile(file, []byte("exit $1\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if x = New(Spec{Path: file, Args: []string{file, "9"}}).Run(); x.Code != 9 {
+	if x = New(&Spec{Path: file, Args: []string{file, "9"}}).Run(); x.Code != 9 {
 		t.Errorf("script without interpreter line: %+v", x)
 	}
 }
@@ -112,7 +112,7 @@ func TestOutputIsBounded(t *testing.T) {
 
 func BenchmarkRun(b *testing.B) {
 	for b.Loop() {
-		if x := New(Spec{Path: "/bin/true", Args: []string{"true"}}).Run(); x.Code != 0 || x.Err != nil {
+		if x := New(&Spec{Path: "/bin/true", Args: []string{"true"}}).Run(); x.Code != 0 || x.Err != nil {
 			b.Fatal(x)
 		}
 	}
