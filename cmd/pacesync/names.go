@@ -17,6 +17,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
+	"github.com/pacesync/pacesync/lrmd"
 )
 
 // Installation directories of the original packages (Debian 12 and Fedora agree on these).
@@ -41,6 +42,7 @@ func applets() []applet.Applet {
 		{Name: "crm_simulate", Dir: sbin, Summary: "what the policy engine makes of a CIB, and what it leads to", Run: crmsimulate.Run},
 		{Name: "pacemaker-attrd", Dir: libexec, Summary: "keeps node attributes alike on all nodes and in the CIB", Run: attrd.Run},
 		{Name: "pacemaker-controld", Dir: libexec, Summary: "coordinates the cluster's response to events", Run: crmd.Run},
+		{Name: "pacemaker-execd", Dir: libexec, Summary: "runs resource agents for the controller", Run: lrmd.Run},
 		{Name: "pacemaker-schedulerd", Dir: libexec, Summary: "computes what the cluster has to do", Run: schedulerd.Run},
 		{Name: "pacemaker-based", Dir: libexec, Summary: "the CIB daemon: configuration and status, the same on every node", Run: cib.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},

@@ -69,6 +69,7 @@ type Start struct {
 	Interval   uint32 // ms
 	Timeout    int    // ms
 	Params     wire.Params
+	Fence      bool // by the fencer
 	LeaveGroup bool // at a timeout kill the agent alone and leave its process group
 }
 
@@ -148,6 +149,19 @@ func New() *Queue {
 func (q *Queue) Take() Output {
 	out := q.out
 	q.out = Output{}
+	return out
+}
+
+// Abandon returns the runs of recurring operations, to be killed when the daemon
+// ends; operations that run once are left to finish.
+func (q *Queue) Abandon() []Token {
+	var out []Token
+	for t, o := range q.runs {
+		if o.cmd.Interval != 0 {
+			out = append(out, t)
+		}
+	}
+	slices.Sort(out)
 	return out
 }
 

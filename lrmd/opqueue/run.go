@@ -65,7 +65,8 @@ func (q *Queue) start(o *op) {
 	block, _ := o.cmd.Params.Get("CRM_meta_on_fail")
 	q.out.Start = append(q.out.Start, Start{
 		Token: o.token, CallID: o.cmd.CallID, Rsc: o.rsc, Action: o.action, Interval: o.cmd.Interval,
-		Timeout: o.timeout, Params: o.cmd.Params, LeaveGroup: strings.EqualFold(block, "block"),
+		Timeout: o.timeout, Params: o.cmd.Params,
+		Fence: strings.EqualFold(o.rsc.Class, Stonith), LeaveGroup: strings.EqualFold(block, "block"),
 	})
 }
 
