@@ -15,6 +15,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/cmapctl"
 	"github.com/pacesync/pacesync/internal/tools/cpgtool"
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
+	"github.com/pacesync/pacesync/internal/tools/ctsexec"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
 	"github.com/pacesync/pacesync/lrmd"
@@ -43,6 +44,7 @@ func applets() []applet.Applet {
 		{Name: "pacemaker-attrd", Dir: libexec, Summary: "keeps node attributes alike on all nodes and in the CIB", Run: attrd.Run},
 		{Name: "pacemaker-controld", Dir: libexec, Summary: "coordinates the cluster's response to events", Run: crmd.Run},
 		{Name: "pacemaker-execd", Dir: libexec, Summary: "runs resource agents for the controller", Run: lrmd.Run},
+		{Name: "cts-exec-helper", Dir: libexec, Summary: "one call of the executor's interface, for regression tests", Run: ctsexec.Run},
 		{Name: "pacemaker-schedulerd", Dir: libexec, Summary: "computes what the cluster has to do", Run: schedulerd.Run},
 		{Name: "pacemaker-based", Dir: libexec, Summary: "the CIB daemon: configuration and status, the same on every node", Run: cib.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
