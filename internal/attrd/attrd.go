@@ -126,9 +126,9 @@ func (d *daemon) open() (pcmk.Exit, bool) {
 	}
 	d.log.Info("Cluster connection active")
 	d.peers = crmcluster.NewPeers(d.group.NodeID(), d.group.Name(), false)
-	d.core = core.New(core.Config{Self: d.group.Name(), SelfID: d.group.NodeID()})
-	d.core.Joined(moment(), d.group.Name(), d.group.NodeID())
 	d.eraseOwn()
+	d.core = core.New(core.Config{Self: d.group.Name(), SelfID: d.group.NodeID(), Token: d.erase})
+	d.core.Joined(moment(), d.group.Name(), d.group.NodeID())
 	d.core.Start(moment())
 	d.carryOut()
 	if d.server, err = crmipc.Listen(crmipc.ServerOptions{Events: d.clients, Log: d.log.Logger}, service); err != nil {

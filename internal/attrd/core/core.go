@@ -27,6 +27,9 @@ const ElectionTimeout = 2 * time.Minute
 type Config struct {
 	Self   string
 	SelfID uint32
+	// Token is the last one that was used: tokens go on from it, so that they can
+	// be the numbers that requests to the CIB have in its log.
+	Token int
 }
 
 // Level is a severity with the numbers of syslog.
@@ -110,7 +113,7 @@ type Core struct {
 
 // New returns an attribute manager without values.
 func New(cfg Config) *Core {
-	return &Core{cfg: cfg, attrs: map[string]*attribute{}, peers: map[string]*peer{}, remotes: map[string]bool{}, minProtocol: -1,
+	return &Core{cfg: cfg, lastToken: cfg.Token, attrs: map[string]*attribute{}, peers: map[string]*peer{}, remotes: map[string]bool{}, minProtocol: -1,
 		election: election.New(election.Config{Self: cfg.Self, FeatureSet: pcmk.FeatureSet, Timeout: ElectionTimeout})}
 }
 
