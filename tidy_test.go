@@ -32,6 +32,7 @@ var pureDirs = []string{
 	"cib/doc", "cib/patch", "cib/digest", "cib/schema", "cib/acl", "cib/engine",
 	"crmd/fsa", "crmd/election/...", "crmd/join", "crmd/transition", "crmd/history",
 	"lrmd/opqueue", "lrmd/wire", "fencing/topology", "fencing/remoteop", "fencing/device", "fencing/history",
+	"internal/pacemakerd/super",
 	"ipmi/wire", "ipmi/session", "internal/attrd/core", "internal/attrd/wire",
 }
 

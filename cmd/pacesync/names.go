@@ -10,6 +10,7 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/daemon"
 	"github.com/pacesync/pacesync/internal/demo"
 	"github.com/pacesync/pacesync/internal/labcmd"
+	"github.com/pacesync/pacesync/internal/pacemakerd"
 	"github.com/pacesync/pacesync/internal/schedulerd"
 	"github.com/pacesync/pacesync/internal/tools/cfgtool"
 	"github.com/pacesync/pacesync/internal/tools/cmapctl"
@@ -40,6 +41,7 @@ func applets() []applet.Applet {
 		{Name: "corosync-quorumtool", Dir: sbin, Summary: "show, monitor and change quorum and votes", Run: quorumtool.Run},
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
 		{Name: "pacemaker-fenced", Dir: libexec, Summary: "the fencer: devices, levels, the conversation about who fences whom", Run: fenced.Run},
+		{Name: "pacemakerd", Dir: sbin, Summary: "starts and supervises Pacemaker's daemons", Run: pacemakerd.Run},
 		{Name: "crm_simulate", Dir: sbin, Summary: "what the policy engine makes of a CIB, and what it leads to", Run: crmsimulate.Run},
 		{Name: "pacemaker-attrd", Dir: libexec, Summary: "keeps node attributes alike on all nodes and in the CIB", Run: attrd.Run},
 		{Name: "pacemaker-controld", Dir: libexec, Summary: "coordinates the cluster's response to events", Run: crmd.Run},
