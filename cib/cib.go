@@ -188,7 +188,7 @@ func (d *daemon) start(stderr io.Writer) pcmk.Exit {
 		d.peers = crmcluster.NewPeers(d.cluster.NodeID(), node, false)
 	}
 	d.disk = newWriter(&store.Dir{Path: d.opts.dir}, log, d.opts.writes && status == patch.OK)
-	d.engine = engine.New(engine.Config{Node: node, StandAlone: d.opts.standAlone, Schemas: schemas, InGroup: inGroup}, cib, status, time.Now())
+	d.engine = engine.New(engine.Config{Node: node, StandAlone: d.opts.standAlone, Schemas: schemas, InGroup: pcmk.InGroup}, cib, status, time.Now())
 	d.effects()
 	d.server, err = crmipc.Listen(crmipc.ServerOptions{Events: d.ipc, Log: log.Logger}, socketRO, socketRW, socketSHM)
 	if err != nil {

@@ -1,11 +1,9 @@
 package cib
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -138,25 +136,4 @@ func writable(name string, folder bool) error {
 		return nil
 	}
 	return fmt.Errorf("%s must be owned and writable by either user %s or group %s", name, pcmk.User, pcmk.Group)
-}
-
-// inGroup says whether a user is listed as a member of a system group
-// (utils.c: pcmk__is_user_in_group): the primary group does not count.
-func inGroup(user, group string) bool {
-	f, err := os.Open("/etc/group")
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	for sc := bufio.NewScanner(f); sc.Scan(); {
-		fields := strings.Split(sc.Text(), ":")
-		if len(fields) == 4 && fields[0] == group {
-			for m := range strings.SplitSeq(fields[3], ",") {
-				if m == user {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }

@@ -46,6 +46,9 @@ var (
 // tests that let it fail; nil: not.
 type Dir struct {
 	Path string
+	// Own gives a new file its owner, where the process is not the daemons' user;
+	// nil: it is.
+	Own  func(*os.File) error
 	hook func(op, name string) error
 }
 
@@ -303,6 +306,9 @@ func (d *Dir) writeTemp(text []byte) (string, error) {
 		return "", err
 	}
 	err = d.may("write", f.Name())
+	if err == nil && d.Own != nil {
+		err = d.Own(f)
+	}
 	if err == nil {
 		_, err = f.Write(text)
 	}
@@ -345,10 +351,24 @@ func (d *Dir) backup() error {
 	if err := d.may("last", lastName); err != nil {
 		return err
 	}
-	if err := os.WriteFile(d.path(lastName), strconv.AppendInt(nil, int64((seq+1)%archiveMax), 10), 0o640); err != nil {
+	if err := d.writeLast((seq + 1) % archiveMax); err != nil {
 		return err
 	}
 	return d.sync()
+}
+
+func (d *Dir) writeLast(seq int) error {
+	f, err := os.OpenFile(d.path(lastName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err != nil {
+		return err
+	}
+	if d.Own != nil {
+		err = d.Own(f)
+	}
+	if err == nil {
+		_, err = f.Write(strconv.AppendInt(nil, int64(seq), 10))
+	}
+	return errors.Join(err, f.Close())
 }
 
 func (d *Dir) archived(seq int) string { return d.path("cib-" + strconv.Itoa(seq) + ".raw") }

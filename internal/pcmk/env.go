@@ -3,6 +3,7 @@ package pcmk
 import (
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -108,4 +109,20 @@ func UserName(uid uint32) string {
 		return NoUser
 	}
 	return u.Username
+}
+
+// InGroup says whether a user is listed as a member of a system group
+// (utils.c: pcmk__is_user_in_group): the primary group does not count.
+func InGroup(user, group string) bool {
+	text, err := os.ReadFile("/etc/group")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) == 4 && f[0] == group {
+			return slices.Contains(strings.Split(f[3], ","), user)
+		}
+	}
+	return false
 }

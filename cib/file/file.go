@@ -1,0 +1,244 @@
+// Package file is a CIB in a file, for tools that are told to work on one
+// (CIB_file, CIB_shadow) instead of on the running cluster.
+//
+// It takes the requests of cib/client and answers them like the CIB manager. What
+// changed is written when it is closed; the live file gets its signature and its
+// backup too. It replaces lib/cib/cib_file.c. A CIB is owned by one goroutine.
+package file
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pacesync/pacesync/cib/acl"
+	"github.com/pacesync/pacesync/cib/client"
+	"github.com/pacesync/pacesync/cib/doc"
+	"github.com/pacesync/pacesync/cib/patch"
+	"github.com/pacesync/pacesync/cib/schema"
+	"github.com/pacesync/pacesync/cib/schema/schemafiles"
+	"github.com/pacesync/pacesync/cib/store"
+	"github.com/pacesync/pacesync/internal/bz2"
+	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/xmltree"
+)
+
+// maxSize bounds what is read, packed or not.
+const maxSize = 256 << 20
+
+// CIB is an open file.
+type CIB struct {
+	path    string
+	doc     *doc.Document
+	schemas *schema.Set
+	dirty   bool
+	// Faults says why the last request, or the file, does not conform to its
+	// schema.
+	Faults []schema.Fault
+}
+
+// Open reads a CIB and holds it to its schema. The error is a pcmk.RC: ENXIO
+// without a file, RCSchemaValidation for one that is no CIB; then Faults of the
+// result tell why (cib_file.c: load_file_cib).
+func Open(path string) (*CIB, error) {
+	c := &CIB{path: path}
+	text, err := readFile(path)
+	if err != nil {
+		return c, err
+	}
+	root, err := xmltree.Parse(text, xmltree.Limits{})
+	if err != nil {
+		c.Faults = []schema.Fault{{Text: err.Error()}}
+		return c, pcmk.RCSchemaValidation
+	}
+	root.StripText()
+	if root.Child("status") == nil {
+		root.AddNew("status")
+	}
+	if c.schemas, err = schemafiles.Load(schemafiles.Dir()); err != nil {
+		c.Faults = []schema.Fault{{Text: err.Error()}}
+		return c, pcmk.RCSchemaValidation
+	}
+	if c.Faults = c.schemas.Validate(root); len(c.Faults) > 0 {
+		return c, pcmk.RCSchemaValidation
+	}
+	c.doc = doc.New(root)
+	return c, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	var in io.Reader = os.Stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, pcmk.RC(unix.ENXIO)
+		}
+		if err != nil {
+			return nil, pcmk.RCSchemaValidation
+		}
+		defer f.Close()
+		in = f
+	}
+	if strings.HasSuffix(path, ".bz2") {
+		in = bzip2.NewReader(in)
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxSize+1))
+	if err != nil || len(text) > maxSize {
+		return nil, pcmk.RCSchemaValidation
+	}
+	return text, nil
+}
+
+// Root is the CIB as it stands; it must not be changed.
+func (c *CIB) Root() *xmltree.Node { return c.doc.Root() }
+
+// Do carries out a request. A refusal is a pcmk.RC; its data may say more
+// (cib_file.c: cib_file_perform_op_delegate).
+func (c *CIB) Do(_ context.Context, call client.Call) (*xmltree.Node, error) {
+	c.Faults = nil
+	opt := func(bit client.Opt) bool { return call.Options&bit != 0 }
+	section := call.Section
+	if call.Op == client.Query && !opt(client.XPath) && strings.EqualFold(section, "all") {
+		section = ""
+	}
+	r := doc.Request{
+		Op: doc.Op(call.Op), Section: section, Input: call.Data, ManageVersion: true,
+		XPath: opt(client.XPath), Multiple: opt(client.Multiple), XPathAddress: opt(client.XPathAddress),
+		CanCreate: opt(client.CanCreate), NoChildren: opt(client.NoChildren), MixedUpdate: opt(client.MixedUpdate),
+		Validate: c.validate, Upgrade: c.upgrade, PatchDigest: false,
+	}
+	if acl.Required(call.User) && c.enforced() {
+		r.Access = acl.For(c.Root(), call.User, pcmk.InGroup)
+	}
+	before := c.Root()
+	res, err := doc.Perform(before, r)
+	var e *doc.Error
+	if errors.As(err, &e) {
+		if e.Rejected != nil {
+			return e.Rejected, pcmk.RCFromLegacy(int(e.Code))
+		}
+		return e.Failed, pcmk.RCFromLegacy(int(e.Code))
+	}
+	if err != nil {
+		return nil, pcmk.RCError
+	}
+	if r.Op != doc.Query {
+		c.dirty = true
+		if !opt(client.DryRun) {
+			c.doc.Set(res.CIB)
+		}
+	}
+	if res.Answer != nil {
+		return res.Answer.Copy(), nil
+	}
+	return nil, nil
+}
+
+// enforced says whether the CIB asks for access rules.
+func (c *CIB) enforced() bool {
+	on := false
+	c.Root().Path("configuration", "crm_config").Elements(func(set *xmltree.Node) {
+		set.Each("nvpair", func(p *xmltree.Node) {
+			if p.Attr("name") == "enable-acl" {
+				on = pcmk.IsTrue(p.Attr("value"))
+			}
+		})
+	})
+	return on
+}
+
+func (c *CIB) validate(cib *xmltree.Node) error {
+	if c.Faults = c.schemas.Validate(cib); len(c.Faults) > 0 {
+		return errors.New(c.Faults[0].Text)
+	}
+	return nil
+}
+
+func (c *CIB) upgrade(cib *xmltree.Node) (*xmltree.Node, doc.Code) {
+	have := max(c.schemas.Find(cib.Attr("validate-with")), 0)
+	next, best, outcome := c.schemas.Upgrade(cib, 0, schema.Step)
+	switch {
+	case best > have:
+		return next, patch.OK
+	case outcome == schema.TransformFailed:
+		return nil, doc.Code(-pcmk.RCTransformFailed.Legacy())
+	case outcome == schema.InvalidCIB:
+		return nil, doc.BadSchema
+	}
+	return nil, doc.Code(-pcmk.RCSchemaUnchanged.Legacy())
+}
+
+// Close writes the file if a request changed it (cib_file.c: cib_file_signoff).
+func (c *CIB) Close() error {
+	if !c.dirty || c.doc == nil {
+		return nil
+	}
+	c.dirty = false
+	if live(c.path) {
+		return c.closeLive()
+	}
+	text := c.Root().AppendPacemaker(nil, xmltree.TextOptions{Format: true})
+	if strings.HasSuffix(c.path, ".bz2") {
+		packed, err := bz2.Compress(text, 5)
+		if err != nil {
+			return fmt.Errorf("cib: %s: %w", c.path, err)
+		}
+		text = packed
+	}
+	return replaceFile(c.path, text)
+}
+
+// live says whether a path is the cluster's own file.
+func live(path string) bool {
+	a, err1 := filepath.EvalSymlinks(path)
+	b, err2 := filepath.EvalSymlinks(pcmk.CIBDir + "/cib.xml")
+	a, err3 := filepath.Abs(a)
+	return err1 == nil && err2 == nil && err3 == nil && a == b
+}
+
+// closeLive writes the live file as the CIB manager does, for root and the
+// daemons' user alone (cib_file.c: cib_file_write_live).
+func (c *CIB) closeLive() error {
+	uid, gid, err := pcmk.DaemonUser()
+	if err != nil {
+		return fmt.Errorf("cib: could not find user %s: %w", pcmk.User, err)
+	}
+	if me := uint32(os.Geteuid()); me != 0 && me != uid {
+		return fmt.Errorf("cib: must be root or %s to modify the live CIB: %w", pcmk.User, unix.EACCES)
+	}
+	dir := store.Dir{Path: pcmk.CIBDir}
+	if os.Geteuid() == 0 {
+		dir.Own = func(f *os.File) error { return f.Chown(int(uid), int(gid)) }
+	}
+	_, err = dir.Write(c.Root(), time.Now())
+	return err
+}
+
+// replaceFile writes a file in one step, with the mode it had.
+func replaceFile(path string, text []byte) error {
+	if path == "-" {
+		return nil
+	}
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	// Not by rename: the file may be a link, or in a folder that is not ours.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o660)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
