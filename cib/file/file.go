@@ -242,3 +242,24 @@ func replaceFile(path string, text []byte) error {
 	}
 	return errors.Join(err, f.Close())
 }
+
+// Shadow is where the shadow CIB of a name is kept (cib_utils.c:
+// get_shadow_file): beside the cluster's for root and the daemons' user, else at
+// home.
+func Shadow(name string) string {
+	dir := os.Getenv("CIB_shadow_dir")
+	if dir == "" {
+		uid, _, err := pcmk.DaemonUser()
+		me := uint32(os.Geteuid())
+		home, homeErr := os.UserHomeDir()
+		switch {
+		case me == 0 || err == nil && me == uid:
+			dir = pcmk.CIBDir
+		case homeErr == nil:
+			dir = filepath.Join(home, ".cib")
+		default:
+			dir = os.TempDir()
+		}
+	}
+	return filepath.Join(dir, "shadow."+name)
+}

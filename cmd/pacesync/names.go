@@ -13,6 +13,7 @@ import (
 	"github.com/pacesync/pacesync/internal/pacemakerd"
 	"github.com/pacesync/pacesync/internal/schedulerd"
 	"github.com/pacesync/pacesync/internal/tools/cfgtool"
+	"github.com/pacesync/pacesync/internal/tools/cibadmin"
 	"github.com/pacesync/pacesync/internal/tools/cmapctl"
 	"github.com/pacesync/pacesync/internal/tools/cpgtool"
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
@@ -48,6 +49,7 @@ func applets() []applet.Applet {
 		{Name: "pacemaker-execd", Dir: libexec, Summary: "runs resource agents for the controller", Run: lrmd.Run},
 		{Name: "cts-exec-helper", Dir: libexec, Summary: "one call of the executor's interface, for regression tests", Run: ctsexec.Run},
 		{Name: "pacemaker-schedulerd", Dir: libexec, Summary: "computes what the cluster has to do", Run: schedulerd.Run},
+		{Name: "cibadmin", Dir: sbin, Summary: "read and change the CIB, of the cluster or in a file", Run: cibadmin.Run},
 		{Name: "pacemaker-based", Dir: libexec, Summary: "the CIB daemon: configuration and status, the same on every node", Run: cib.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
