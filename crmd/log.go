@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"time"
 
 	"github.com/pacesync/pacesync/internal/daemonkit"
 )
@@ -22,9 +24,14 @@ func (l logger) syslog(level int, text string) {
 type logger struct{ h *slog.Logger }
 
 func (l logger) at(level slog.Level, format string, args []any) {
-	if l.h.Enabled(context.Background(), level) {
-		l.h.Log(context.Background(), level, fmt.Sprintf(format, args...))
+	ctx := context.Background()
+	if !l.h.Enabled(ctx, level) {
+		return
 	}
+	var pcs [1]uintptr
+	runtime.Callers(3, pcs[:]) // the line is its caller's
+	r := slog.NewRecord(time.Now(), level, fmt.Sprintf(format, args...), pcs[0])
+	_ = l.h.Handler().Handle(ctx, r) // a log that fails has nowhere to say so
 }
 
 func (l logger) crit(format string, args ...any)   { l.at(levelCrit, format, args) }

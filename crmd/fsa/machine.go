@@ -128,7 +128,7 @@ func (m *Machine[D]) Next() (Step[D], bool) {
 		if !m.wake {
 			return Step[D]{}, false
 		}
-		m.stalled = false
+		m.stalled, m.wake = false, false
 	}
 	for {
 		if m.changed {

@@ -216,3 +216,36 @@ func TestRandomInputs(t *testing.T) {
 		}
 	}
 }
+
+// TestStallRests: an action that can never be done is tried once for each
+// thing that happens, with and without data.
+func TestStallRests(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		m := New[int]()
+		m.Push(Event[int]{Input: Startup, Full: full})
+		tries := 0
+		rest := func() {
+			for n := 0; ; n++ {
+				s, ok := m.Next()
+				if !ok {
+					return
+				}
+				if n > 100 {
+					t.Fatalf("full=%v: no rest", full)
+				}
+				if s.Action == LRMConnect && !s.Changed {
+					tries++
+					m.Stall(s.Action)
+				}
+			}
+		}
+		rest()
+		for i := 0; i < 3; i++ {
+			m.Wake()
+			rest()
+		}
+		if tries != 4 {
+			t.Errorf("full=%v: tried %d times, want 4", full, tries)
+		}
+	}
+}

@@ -48,7 +48,10 @@ func (o Option) write(b *strings.Builder) {
 	b.WriteString("    <parameter name=\"" + o.Name + "\">\n")
 	desc(b, "      ", "longdesc", long, o.Values)
 	desc(b, "      ", "shortdesc", o.Short, "")
-	b.WriteString("      <content type=\"" + o.Type + `" default="` + o.Default + `"`)
+	b.WriteString("      <content type=\"" + o.Type + `"`)
+	if o.Default != "" {
+		b.WriteString(` default="` + o.Default + `"`)
+	}
 	if o.Values == "" || o.Type != "select" {
 		b.WriteString("/>\n    </parameter>\n")
 		return
