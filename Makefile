@@ -4,8 +4,9 @@ export CGO_ENABLED := 0
 export PACESYNC_SHARED ?= $(abspath ../shared)
 GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+PKGVERSION = 0.1.0+git$(shell git rev-list --count HEAD).$(shell git rev-parse --short=8 HEAD)
 
-.PHONY: help build packages packages-demo check staticcheck demo test e2e test-long test-fresh race fuzz-smoke bench bench-go clean
+.PHONY: help build deps deps-demo packages check staticcheck demo test e2e test-long test-fresh race fuzz-smoke bench bench-go clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,11 +16,14 @@ build: ## the binary and every name of it under bin/
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/pacesync ./cmd/pacesync
 	@bin/pacesync links bin
 
-packages: ## install what the tests need (Debian 12; quick when nothing is missing)
+deps: ## install what the tests need (Debian 12; quick when nothing is missing)
 	@test/packages test
 
-packages-demo:
+deps-demo:
 	@test/packages demo
+
+packages: build ## a .deb and a .rpm in dist/ (needs the module proxy for nfpm, the first time)
+	@packaging/build dist bin/pacesync $(PKGVERSION)
 
 check: staticcheck ## gofmt, vet, staticcheck, hygiene
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -29,19 +33,19 @@ check: staticcheck ## gofmt, vet, staticcheck, hygiene
 staticcheck:
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 
-demo: packages-demo build ## a cluster does its main job, told as it happens (REF=1: beside Debian's corosync; KEEP=1: stays up)
+demo: deps-demo build ## a cluster does its main job, told as it happens (REF=1: beside Debian's corosync; KEEP=1: stays up)
 	@bin/pacesync demo $(if $(REF),-ref) $(if $(KEEP),-keep) $(if $(COROSYNC),-corosync $(COROSYNC)) $(if $(PACEMAKER),-pacemaker $(PACEMAKER)) $(if $(DC),-dc $(DC))
 
-test: packages build ## every kind of test once, small; ends with the sum
+test: deps build ## every kind of test once, small; ends with the sum
 	@$(GO) run ./test/run
 
-e2e: packages build ## only the end-to-end tests (RUN=pattern: some of them)
+e2e: deps build ## only the end-to-end tests (RUN=pattern: some of them)
 	E2E=1 $(GO) test -count=1 -p=1 -timeout=20m $(if $(RUN),-v -run '$(RUN)') ./test/...
 
-test-long: packages build ## full counts of one part: make test-long PART=… (without: the list)
+test-long: deps build ## full counts of one part: make test-long PART=… (without: the list)
 	@$(GO) run ./test/run -long '$(or $(PART),?)'
 
-test-fresh: packages ## build, demo and test in a debootstrap tree, as on a new machine
+test-fresh: deps ## build, demo and test in a debootstrap tree, as on a new machine
 	@test/fresh
 
 race: ## unit tests under the race detector
@@ -50,7 +54,7 @@ race: ## unit tests under the race detector
 fuzz-smoke: ## every fuzz target for 10 s (FUZZTIME=…)
 	@$(GO) run ./test/run -fuzz $(or $(FUZZTIME),10s)
 
-bench: packages build ## our corosync beside Debian's: rates, cost, latency, as ratios in one run (ARGS=-rounds=5)
+bench: deps build ## our corosync beside Debian's: rates, cost, latency, as ratios in one run (ARGS=-rounds=5)
 	$(GO) run ./test/bench $(ARGS)
 
 bench-go: ## Go benchmarks with allocations

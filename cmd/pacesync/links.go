@@ -11,11 +11,20 @@ import (
 // runLinks makes a hard link to this binary for every installed name, so that
 // the name shows in /proc/PID/exe and /proc/PID/status. `links DIR` puts all
 // names into DIR; `links DIR --root` treats DIR as a file system root and puts
-// each name into its own directory below it.
+// each name into its own directory below it. `links --list` prints the names
+// with their directories; the packages are made from it.
 func runLinks(e *applet.Env) int {
 	if len(e.Args) == 0 {
-		fmt.Fprintln(e.Stderr, "usage: pacesync links DIR [--root]")
+		fmt.Fprintln(e.Stderr, "usage: pacesync links DIR [--root] | --list")
 		return 1
+	}
+	if e.Args[0] == "--list" {
+		for _, a := range applets() {
+			if a.Dir != "" {
+				fmt.Fprintln(e.Stdout, filepath.Join(a.Dir, a.Name))
+			}
+		}
+		return 0
 	}
 	self, err := os.Executable()
 	if err != nil {

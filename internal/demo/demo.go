@@ -38,7 +38,7 @@ const help = `pacesync demo: a cluster does its main job, from start to end, on 
   group of a floating address and a web server. A client asks the web server
   every 100 ms. The server is killed, then its node is cut off from the network;
   the others fence the node and take over; the node returns. Needs root and the
-  Debian packages that "make packages" installs.
+  Debian packages that "make deps" installs.
 
 usage: pacesync demo [-ref] [-keep] [-corosync ours|debian] [-pacemaker ours|debian] [-fence bmc|script] [-dc active|other|any]
   -ref        first the same with Debian's programs, then both side by side
@@ -180,7 +180,7 @@ func possible() error {
 	for _, p := range []string{"/usr/sbin/corosync", "/usr/sbin/pacemakerd", "/usr/sbin/crm_resource", "/usr/sbin/nginx",
 		"/usr/lib/ocf/resource.d/heartbeat/IPaddr2", "/usr/lib/ocf/resource.d/heartbeat/nginx"} {
 		if _, err := os.Stat(p); err != nil {
-			return fmt.Errorf("%s is missing: `make packages` installs what the demo needs", p)
+			return fmt.Errorf("%s is missing: `make deps` installs what the demo needs", p)
 		}
 	}
 	return nil

@@ -55,7 +55,7 @@ func Possible() error {
 	}
 	for _, p := range []string{"ip", "nft", "nsenter", "mount", "env"} {
 		if lookPath(p) == "" {
-			return fmt.Errorf("lab: program %s is missing (make packages installs what a lab needs)", p)
+			return fmt.Errorf("lab: program %s is missing (make deps installs what a lab needs)", p)
 		}
 	}
 	return nil

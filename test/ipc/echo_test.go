@@ -30,7 +30,7 @@ func build(t testing.TB, name string) string {
 	t.Helper()
 	gcc := need(t, "gcc")
 	if !fileExists("/usr/include/qb/qbipcc.h") {
-		missing(t, "libqb-dev (make packages)")
+		missing(t, "libqb-dev (make deps)")
 	}
 	bin := filepath.Join(t.TempDir(), name)
 	out, err := exec.Command(gcc, "-std=gnu11", "-O2", "-Wall", "-Wextra", "-o", bin, "c/"+name+".c", "-lqb", "-lpthread").CombinedOutput()

@@ -74,7 +74,7 @@ func need(t testing.TB, program string) string {
 			return p
 		}
 	}
-	missing(t, program+" (make packages)")
+	missing(t, program+" (make deps)")
 	return ""
 }
 

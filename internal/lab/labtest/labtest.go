@@ -26,7 +26,7 @@ func Need(t testing.TB, programs ...string) {
 	err := lab.Possible()
 	for _, p := range programs {
 		if _, statErr := os.Stat(p); statErr != nil && err == nil {
-			err = fmt.Errorf("%s is missing (make packages)", p)
+			err = fmt.Errorf("%s is missing (make deps)", p)
 		}
 	}
 	if err == nil {
