@@ -12,10 +12,12 @@ import (
 	"github.com/pacesync/pacesync/internal/labcmd"
 	"github.com/pacesync/pacesync/internal/pacemakerd"
 	"github.com/pacesync/pacesync/internal/schedulerd"
+	"github.com/pacesync/pacesync/internal/tools/attrdupdater"
 	"github.com/pacesync/pacesync/internal/tools/cfgtool"
 	"github.com/pacesync/pacesync/internal/tools/cibadmin"
 	"github.com/pacesync/pacesync/internal/tools/cmapctl"
 	"github.com/pacesync/pacesync/internal/tools/cpgtool"
+	"github.com/pacesync/pacesync/internal/tools/crmattribute"
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
 	"github.com/pacesync/pacesync/internal/tools/ctsexec"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
@@ -43,6 +45,8 @@ func applets() []applet.Applet {
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
 		{Name: "pacemaker-fenced", Dir: libexec, Summary: "the fencer: devices, levels, the conversation about who fences whom", Run: fenced.Run},
 		{Name: "pacemakerd", Dir: sbin, Summary: "starts and supervises Pacemaker's daemons", Run: pacemakerd.Run},
+		{Name: "attrd_updater", Dir: sbin, Summary: "show and change node attributes", Run: attrdupdater.Run},
+		{Name: "crm_attribute", Dir: sbin, Summary: "show and change cluster options and node attributes", Run: crmattribute.Run},
 		{Name: "crm_simulate", Dir: sbin, Summary: "what the policy engine makes of a CIB, and what it leads to", Run: crmsimulate.Run},
 		{Name: "pacemaker-attrd", Dir: libexec, Summary: "keeps node attributes alike on all nodes and in the CIB", Run: attrd.Run},
 		{Name: "pacemaker-controld", Dir: libexec, Summary: "coordinates the cluster's response to events", Run: crmd.Run},

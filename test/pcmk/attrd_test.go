@@ -16,8 +16,8 @@ import (
 )
 
 // TestAttrd: our attribute manager among Debian's, on two of three nodes (in the
-// long form also on one and on all), with Debian's tools as clients and all other
-// daemons Debian's.
+// long form also on one and on all), with tools of both sides as clients and all
+// other daemons Debian's.
 func TestAttrd(t *testing.T) {
 	for _, ours := range []int{2, 1, 3} {
 		if ours != 2 && os.Getenv("E2E_LONG") == "" {
@@ -26,8 +26,13 @@ func TestAttrd(t *testing.T) {
 		t.Run(fmt.Sprintf("%d of 3", ours), func(t *testing.T) {
 			labtest.Pacemaker(t)
 			nodes := make([]lab.NodeSpec, 3)
-			for i := range ours {
-				nodes[i].Ours = []string{"pacemaker-attrd"}
+			for i := range nodes {
+				if i < ours {
+					nodes[i].Ours = []string{"pacemaker-attrd"}
+				}
+				if i > 0 { // our tools on our daemon and on Debian's, Debian's tools on ours
+					nodes[i].Ours = append(nodes[i].Ours, "attrd_updater", "crm_attribute")
+				}
 			}
 			l := labtest.Up(t, lab.Options{Nodes: nodes})
 			labtest.Start(t, l)

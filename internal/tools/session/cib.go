@@ -1,0 +1,66 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pacesync/pacesync/cib/client"
+	"github.com/pacesync/pacesync/cib/file"
+	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/crmipc"
+	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/xmltree"
+)
+
+// CIB is where a tool reads and writes: the CIB manager, or a file.
+type CIB interface {
+	Do(ctx context.Context, call client.Call) (*xmltree.Node, error)
+	Close() error
+}
+
+// OpenCIB opens the CIB that the environment names: CIB_file, CIB_shadow, else
+// the one of this node (cib_client.c: cib_new). Errors are a pcmk.RC.
+func OpenCIB(ctx context.Context, e *applet.Env) (CIB, error) {
+	name, ok := os.LookupEnv("CIB_file")
+	if shadow := os.Getenv("CIB_shadow"); shadow != "" {
+		name, ok = file.Shadow(shadow), true
+	}
+	if ok {
+		f, err := file.Open(name)
+		if err != nil {
+			for _, fault := range f.Faults {
+				fmt.Fprintln(e.Stderr, name+":"+fault.String())
+			}
+			return nil, err
+		}
+		return f, nil
+	}
+	c, err := client.Dial(ctx, e.Name, client.Options{})
+	if err != nil {
+		// Whatever the reason, the original tells of no connection.
+		return nil, pcmk.RC(unix.ENOTCONN)
+	}
+	return c, nil
+}
+
+// AsRC makes a pcmk.RC of an error of a connection.
+func AsRC(err error) error {
+	var rc pcmk.RC
+	if err == nil || errors.As(err, &rc) {
+		return err
+	}
+	return pcmk.RC(crmipc.ErrnoOf(err))
+}
+
+// RC is the pcmk.RC within an error.
+func RC(err error) pcmk.RC {
+	var rc pcmk.RC
+	if errors.As(AsRC(err), &rc) {
+		return rc
+	}
+	return pcmk.OK
+}
