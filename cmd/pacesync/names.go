@@ -23,6 +23,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/keygen"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
 	"github.com/pacesync/pacesync/lrmd"
+	"github.com/pacesync/pacesync/internal/tools/stonithadmin"
 )
 
 // Installation directories of the original packages (Debian 12 and Fedora agree on these).
@@ -55,6 +56,7 @@ func applets() []applet.Applet {
 		{Name: "pacemaker-schedulerd", Dir: libexec, Summary: "computes what the cluster has to do", Run: schedulerd.Run},
 		{Name: "cibadmin", Dir: sbin, Summary: "read and change the CIB, of the cluster or in a file", Run: cibadmin.Run},
 		{Name: "pacemaker-based", Dir: libexec, Summary: "the CIB daemon: configuration and status, the same on every node", Run: cib.Run},
+		{Name: "stonith_admin", Dir: sbin, Summary: "fence devices, fencing by hand, its history", Run: stonithadmin.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
 		{Name: "demo", Summary: "the main job on real parts, measured: pacesync demo --help", Run: demo.Run},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pacesync/pacesync/fencing/device"
 	"github.com/pacesync/pacesync/fencing/wire"
+	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
@@ -109,4 +110,43 @@ func Complete(n *xmltree.Node) {
 			p.Set("required", "0")
 		}
 	}
+}
+
+// Validate has an agent check parameters, the cluster's own left out. A target
+// is invented, because agents may ask for one (stonith_api_validate).
+func (r *Runner) Validate(ctx context.Context, agent string, params []wire.Pair, limit time.Duration) wire.Result {
+	if !r.Installed(agent) {
+		return wire.Result{Exit: int(pcmk.ExitNotInstalled), Status: pcmk.ExecNotInstalled, Stderr: "Agent " + agent + " not found"}
+	}
+	begin, host := time.Now(), ""
+	own := make([]wire.Pair, 0, len(params))
+	for _, p := range params {
+		if p.Name == "pcmk_host_argument" {
+			host = p.Value
+		}
+		if !device.ClusterParam(p.Name) {
+			own = append(own, p)
+		}
+	}
+	if host == "" {
+		if n, err := r.Metadata(ctx, agent, limit); err == nil {
+			m := Describe(n)
+			switch {
+			case m.Port:
+				host = "port"
+			case m.Plug:
+				host = "plug"
+			}
+		}
+	} else if strings.EqualFold(host, "none") {
+		host = ""
+	}
+	limit -= time.Since(begin).Truncate(time.Second)
+	if limit <= 0 {
+		return wire.Failure(pcmk.ExitError, pcmk.ExecTimeout, "")
+	}
+	run := device.Run{Agent: agent, Action: "validate-all", Timeout: limit, Retries: 1}
+	run.Params = device.Args(agent, run.Action, "node1", "node1", 0, own, host)
+	res, _ := r.Run(ctx, run, nil)
+	return res
 }

@@ -155,7 +155,9 @@ func (c *configuration) collect(r *model.Resource, here *model.Node, regs *[]*wi
 		return
 	}
 	f.logf(note.Debug, "Device %s is allowed on %s: score=%s", r.ID, f.o.Self, score)
-	*regs = append(*regs, registration(r, here))
+	reg := registration(r, here)
+	f.o.Runner.Adapt(reg)
+	*regs = append(*regs, reg)
 }
 
 // registration describes a resource as a device; clones go by the name of the

@@ -340,6 +340,7 @@ func (f *Fencer) configure(now time.Time, q request) {
 	}
 	switch m.Op {
 	case wire.OpDeviceAdd:
+		f.o.Runner.Adapt(m.Device)
 		f.devices.Register(now, m.Device, false, q) // registered goes on
 	case wire.OpDeviceDel:
 		if m.Device == nil {

@@ -84,22 +84,24 @@ func (e *Engine) choose(o *op) *peer {
 	}
 }
 
-// deviceTimeout is how long a device of a peer may take, without its way of
-// messages (get_device_timeout).
+// deviceTimeout is how long a device of a peer may work (get_device_timeout).
 func (o *op) deviceTimeout(p *peer, id string) int {
-	if p == nil || id == "" {
-		return o.base
+	if p != nil {
+		if d := p.find(id); d != nil && d.Phase[o.phase].Timeout != 0 {
+			return d.Phase[o.phase].Timeout
+		}
 	}
-	d := p.find(id)
-	if d == nil {
-		return o.base
+	return o.base
+}
+
+// patience is how long it takes until then, with the delay of the device, but
+// without the way of messages.
+func (o *op) patience(p *peer, id string) int {
+	t := o.deviceTimeout(p, id)
+	if d := p.find(id); d != nil {
+		t += max(d.Phase[o.phase].DelayMax, d.Phase[o.phase].DelayBase)
 	}
-	ph := d.Phase[o.phase]
-	t := ph.Timeout
-	if t == 0 {
-		t = o.base
-	}
-	return t + max(ph.DelayMax, ph.DelayBase)
+	return t
 }
 
 // peerTimeout is how long all devices of a peer may take (get_peer_timeout).
@@ -107,7 +109,7 @@ func (o *op) peerTimeout(p *peer) int {
 	sum := 0
 	for _, d := range p.devices {
 		if !d.executed[o.phase] && !d.Phase[o.phase].Disallowed {
-			sum += o.deviceTimeout(p, d.ID)
+			sum += o.patience(p, d.ID)
 		}
 	}
 	if sum == 0 {
@@ -149,7 +151,7 @@ func (e *Engine) totalFor(o *op, p *peer) int {
 func (o *op) firstTimeout(id string, needs wire.Flags) int {
 	for _, p := range o.peers {
 		if o.usable(p, id, needs) != nil {
-			return o.deviceTimeout(p, id)
+			return o.patience(p, id)
 		}
 	}
 	return 0
@@ -232,7 +234,7 @@ func (e *Engine) ask(now time.Time, o *op, p *peer, id string, timeout int) {
 	wd := e.world.Watchdog()
 	one := 0
 	if id != "" {
-		one = factor(o.deviceTimeout(p, id))
+		one = factor(o.patience(p, id))
 		e.out.Notes.Notice("Requesting that %s perform '%s' action targeting %s using %s | for client %s (%ds)",
 			p.host, o.rec.Action, o.rec.Target, id, o.rec.ClientName, one)
 	} else {

@@ -223,4 +223,7 @@ func TestFencedIPMI(t *testing.T) {
 	})
 	r, _ := n[0].Exec(ctx, "crm_mon", "-1", "-f")
 	t.Log(r.Stdout)
+	if strings.Contains(r.Stdout, "no answer") {
+		t.Error("a BMC did not answer")
+	}
 }
