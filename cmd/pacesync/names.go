@@ -22,8 +22,8 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/ctsexec"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
-	"github.com/pacesync/pacesync/lrmd"
 	"github.com/pacesync/pacesync/internal/tools/stonithadmin"
+	"github.com/pacesync/pacesync/lrmd"
 )
 
 // Installation directories of the original packages (Debian 12 and Fedora agree on these).
