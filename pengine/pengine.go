@@ -82,6 +82,10 @@ func Run(in Input) (*Result, error) {
 	return r, nil
 }
 
+// Constraints reads the wishes of the configuration without deciding anything, for
+// displays that list them (pcmk__unpack_constraints).
+func (r *Result) Constraints() { constraint.Build(r.Cluster, r.doc) }
+
 // Schedule goes on from Status: the engine on one screen.
 func (r *Result) Schedule(transition int) {
 	c := r.Cluster

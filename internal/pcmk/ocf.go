@@ -49,18 +49,6 @@ func (o OCF) String() string {
 		return "OCF_DEGRADED"
 	case OCFDegradedPromoted:
 		return "promoted (degraded)"
-	case 195:
-		return "not supported (DEPRECATED STATUS)"
-	case 197:
-		return "cancelled (DEPRECATED STATUS)"
-	case 199:
-		return "other error (DEPRECATED STATUS)"
-	case 194:
-		return "interrupted by signal (DEPRECATED STATUS)"
-	case 196:
-		return "pending (DEPRECATED STATUS)"
-	case 198:
-		return "timeout (DEPRECATED STATUS)"
 	}
 	return "unknown"
 }

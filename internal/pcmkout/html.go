@@ -42,7 +42,7 @@ func (o *Out) page() (b []byte) {
 	}
 	body := o.root.First
 	if len(o.errors) > 0 {
-		o.Begin("Errors")
+		o.BeginBare()
 		for _, e := range o.errors {
 			o.Item("", e)
 		}

@@ -175,6 +175,9 @@ func appendPiece(b []byte, open, text, end string, depth int, o TextOptions) []b
 	return b
 }
 
+// AppendEscaped writes text as Pacemaker escapes it by itself (crm_xml_escape).
+func AppendEscaped(b []byte, s string) []byte { return appendEscape(b, s) }
+
 // appendEscape is crm_xml_escape: it stops escaping at the first character
 // beyond ASCII that takes more than one byte.
 func appendEscape(b []byte, s string) []byte {

@@ -2,6 +2,7 @@ package constraint
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/rules"
@@ -125,6 +126,9 @@ func (b *builder) locateByRule(n *xmltree.Node, r *model.Resource, rule *rules.R
 			s = score.Add(node.Score, s)
 		}
 		l.Nodes = append(l.Nodes, model.NodeScore{Node: node, Score: s})
+	}
+	if !rule.Or { // the order in which displays list them
+		slices.Reverse(l.Nodes)
 	}
 }
 

@@ -114,6 +114,7 @@ type Cluster struct {
 	Tags      map[string]*Tag
 	Templates map[string]*Tag
 	Tickets   map[string]*Ticket
+	TicketIDs []string // in order of appearance
 
 	OpDefaults  []rules.Set
 	RscDefaults []rules.Set                    // meta attributes
@@ -177,6 +178,7 @@ func (c *Cluster) Ticket(id string) *Ticket {
 	if t == nil {
 		t = &Ticket{ID: id, State: map[string]string{}}
 		c.Tickets[id] = t
+		c.TicketIDs = append(c.TicketIDs, id)
 	}
 	return t
 }

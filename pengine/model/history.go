@@ -16,6 +16,13 @@ type HistoryOp struct {
 	ID, Key          string // Key: operation_key, else the id
 	Task             string
 	HasTask          bool
+	HasKey           bool   // operation_key was there
+	CallText         string // call-id as written
+	IntervalText     string // interval as written, for displays
+	ExecTime         string // exec-time and queue-time as written
+	QueueTime        string
+	ExitReason       string
+	HasExitReason    bool
 	OnNode           string // attribute on_node
 	CallID           int
 	HasCallID        bool

@@ -119,13 +119,14 @@ func (u *unpacker) failureStrategy(r *model.Resource, o *model.HistoryOp) model.
 	return plan.Draft(u.c, plan.Spec{Rsc: r, Key: o.Key, Task: o.Task}).OnFail
 }
 
-// recordFailed puts a failure into the list that status displays show.
+// recordFailed puts a failure into the list that status displays show, once for a
+// key on a node; those without a key count as one.
 func (u *unpacker) recordFailed(st *opState, o *model.HistoryOp) {
 	if !st.n.Online {
 		return
 	}
 	for _, f := range u.c.Failed {
-		if strings.EqualFold(f.Key, o.Key) && f.Node == st.n {
+		if f.Node == st.n && f.HasKey == o.HasKey && (!o.HasKey || strings.EqualFold(f.Key, o.Key)) {
 			return
 		}
 	}

@@ -295,8 +295,10 @@ func readOp(x *xmltree.Node) *model.HistoryOp {
 		TransitionKey: x.Attr("transition-key"), TransitionMagic: x.Attr("transition-magic"),
 		MigrateSource: x.Attr("migrate_source"), MigrateTarget: x.Attr("migrate_target"), FeatureSet: x.Attr("crm_feature_set"),
 		Digest: x.Attr("op-digest"), SecureDigest: x.Attr("op-secure-digest")}
-	var ok bool
-	if o.Key, ok = x.Get("operation_key"); !ok {
+	o.CallText, o.IntervalText = x.Attr("call-id"), x.Attr("interval")
+	o.ExecTime, o.QueueTime = x.Attr("exec-time"), x.Attr("queue-time")
+	o.ExitReason, o.HasExitReason = x.Get("exit-reason")
+	if o.Key, o.HasKey = x.Get("operation_key"); !o.HasKey {
 		o.Key = o.ID
 	}
 	o.Task, o.HasTask = x.Get("operation")

@@ -67,6 +67,7 @@ func long() map[string][]step {
 		"e2e":   {goTest("end to end, full counts", full, "-count=1", "-p=1", "-timeout=60m", "./test/...")},
 		"hogs":  {goTest("10 minutes under load", full, "-count=1", "-v", "-timeout=60m", "-run=^TestHogs", "./test/e2e")},
 		"demo":  demos,
+		"tools": {goTest("tools on files, all CIBs", full, "-count=1", "-v", "-timeout=60m", "-run=Offline", "./test/pcmk")},
 		"sim": {goTest("totem simulator, 10,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestSeeds$",
 			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going")},
 		"planted": {goTest("planted bugs, 1,000 seeds each", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestPlanted",

@@ -1,0 +1,112 @@
+package pcmk
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pacesync/pacesync/internal/lab/labtest"
+)
+
+// toolCorpus is a share of the scheduler's test CIBs where they are at hand: all of
+// them with E2E_LONG, otherwise one of sixty.
+func toolCorpus(t *testing.T) []string {
+	t.Helper()
+	shared := os.Getenv("PACESYNC_SHARED")
+	if shared == "" {
+		shared = filepath.Join(filepath.Dir(labtest.Bin(t)), "..", "shared")
+	}
+	all, err := filepath.Glob(filepath.Join(shared, "conformance/scheduler/xml/*.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case len(all) == 0 && os.Getenv("CI") == "true":
+		t.Fatal("the conformance cases are not here (PACESYNC_SHARED)")
+	case len(all) == 0:
+		t.Skip("the conformance cases are not here (PACESYNC_SHARED)")
+	}
+	if os.Getenv("E2E_LONG") != "" {
+		return all
+	}
+	var some []string
+	for i := 0; i < len(all); i += 60 {
+		some = append(some, all[i])
+	}
+	return some
+}
+
+// outcome is what a program did.
+type outcome struct {
+	status         int
+	stdout, stderr string
+}
+
+// onFile runs a program on a CIB in a file. Names and times that cannot be equal are masked.
+func onFile(t *testing.T, path, cib string, args ...string) outcome {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), "CIB_file="+cib, "LC_ALL=C", "TZ=UTC")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	mask := regexp.MustCompile(`(Last updated: (?:</span><span>)?|<last_update time=")[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9:]{16}`)
+	clean := func(b []byte) string {
+		return mask.ReplaceAllString(strings.ReplaceAll(string(b), path, "TOOL"), "${1}T")
+	}
+	return outcome{cmd.ProcessState.ExitCode(), clean(out.Bytes()), clean(errs.Bytes())}
+}
+
+// sameOutcome compares our program with the original on every CIB at hand.
+func sameOutcome(t *testing.T, tool string, args ...string) {
+	t.Helper()
+	ours, original := filepath.Join(labtest.Bin(t), tool), "/usr/sbin/"+tool
+	for _, cib := range toolCorpus(t) {
+		want, got := onFile(t, original, cib, args...), onFile(t, ours, cib, args...)
+		if got != want {
+			t.Errorf("%s %s on %s:\n%s", tool, strings.Join(args, " "), filepath.Base(cib), firstDifference(want, got))
+		}
+	}
+}
+
+func firstDifference(want, got outcome) string {
+	a, b := strings.Split(want.stdout+want.stderr, "\n"), strings.Split(got.stdout+got.stderr, "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return "original: " + a[i] + "\nours:     " + b[i]
+		}
+	}
+	return "one is longer, or the exit statuses differ"
+}
+
+// TestMonOffline compares crm_mon in every format and with every kind of detail.
+func TestMonOffline(t *testing.T) {
+	labtest.Need(t, "/usr/sbin/crm_mon")
+	for _, args := range []string{"-1", "--output-as=xml", "-1 --output-as=html -r -R -I all", "-1 -r -n -I all", "-1 -n -b -r",
+		"-1 -b -R -A -c -L", "-1 -rR -o -t", "-X", "-s", "-1 -f --exclude=summary,nodes", "-1 -n --output-as=xml --resource=rsc1 --node=node1"} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			sameOutcome(t, "crm_mon", strings.Fields(args)...)
+		})
+	}
+}
+
+// TestMonMistakes compares help, version and errors.
+func TestMonMistakes(t *testing.T) {
+	labtest.Need(t, "/usr/sbin/crm_mon")
+	ours := filepath.Join(labtest.Bin(t), "crm_mon")
+	cib := filepath.Join("testdata", "empty.xml")
+	for _, args := range []string{"--help", "--help-all", "--help-display", "--help-output", "--version", "-1 --output-as=bad", "-1 -I bad",
+		"-1 -U bad", "-1 --bad", "-i x -1", "-1 -m 7", "-w", "-1 --output-as=xml -I nodes,bad", "-1 -I none,nodes", "-1", "-1 --output-as=none"} {
+		want, got := onFile(t, "/usr/sbin/crm_mon", cib, strings.Fields(args)...), onFile(t, ours, cib, strings.Fields(args)...)
+		if got != want {
+			t.Errorf("crm_mon %s: status %d, want %d:\n%s", args, got.status, want.status, firstDifference(want, got))
+		}
+	}
+}
