@@ -138,7 +138,6 @@ func (m *Machine[D]) Next() (Step[D], bool) {
 		if m.busy && m.due != 0 {
 			a := m.due.first()
 			m.due &^= a.set()
-			m.wake = false // what comes while it is done, and later, is new
 			return Step[D]{Action: a, Event: m.cur}, true
 		}
 		if m.busy = m.take(); !m.busy {
