@@ -174,8 +174,7 @@ func (c *Controller) calculateWith(r cibResult) {
 	if c.hadQuorum && !c.quorate {
 		cib.Set("no-quorum-panic", "1")
 	}
-	req := crmipc.NewRequest("pe_calc", "", "pengine", "", strconv.Itoa(os.Getpid()), cib)
-	// The reference's middle part is free; the one that is expected identifies the answer.
+	req := crmipc.NewRequest("pe_calc", "", "pengine", program, strconv.Itoa(os.Getpid()), cib)
 	if err := s.conn.Post(req); err != nil {
 		c.log.err("Could not contact the scheduler: %v", err)
 		c.fail(fsa.Error, "do_pe_invoke_callback")
