@@ -7,7 +7,7 @@ import (
 )
 
 func option(name, typ, value, short, long string) optmeta.Option {
-	return optmeta.Option{Name: name, Type: typ, Default: value, Short: short, Long: long}
+	return optmeta.Option{Name: name, Type: typ, Default: value, Short: short, Long: long, Blank: value == ""}
 }
 
 // parameters are the fencer's own parameters of devices (fencer_options).

@@ -20,6 +20,8 @@ type Option struct {
 	Default string
 	Short   string
 	Long    string
+	// Blank says that the default is the empty text, and not that there is none.
+	Blank bool
 }
 
 // ocfVersion is the version of the OCF standard that the form follows.
@@ -49,7 +51,7 @@ func (o Option) write(b *strings.Builder) {
 	desc(b, "      ", "longdesc", long, o.Values)
 	desc(b, "      ", "shortdesc", o.Short, "")
 	b.WriteString("      <content type=\"" + o.Type + `"`)
-	if o.Default != "" {
+	if o.Default != "" || o.Blank {
 		b.WriteString(` default="` + o.Default + `"`)
 	}
 	if o.Values == "" || o.Type != "select" {
