@@ -49,7 +49,7 @@ test-fresh: deps ## build, demo and test in a debootstrap tree, as on a new mach
 	@test/fresh
 
 race: ## unit tests under the race detector
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout=30m ./...
 
 fuzz-smoke: ## every fuzz target for 10 s (FUZZTIME=…)
 	@$(GO) run ./test/run -fuzz $(or $(FUZZTIME),10s)

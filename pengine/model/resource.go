@@ -107,6 +107,7 @@ type BundleInfo struct {
 	PerHost      int
 	PromotedMax  int
 	Image, Agent string
+	Assigning    int // how many assignments of it are under way: more than one in a loop of colocations
 }
 
 // Resource is a resource of any variant, configured or orphaned.

@@ -236,8 +236,18 @@ func handDown(r *model.Resource) {
 	r.ThisWith, r.WithThis = nil, nil
 }
 
+// maxNested is how often the assignment of a bundle may come back to it through
+// colocations. The original knows no limit and runs out of stack where the
+// bundle's clone is in the loop.
+const maxNested = 4
+
 // assignBundle is pcmk__bundle_allocate.
 func assignBundle(r *model.Resource, prefer *model.Node) {
+	if r.Bundle.Assigning == maxNested {
+		return
+	}
+	r.Bundle.Assigning++
+	defer func() { r.Bundle.Assigning-- }()
 	r.Set(model.Allocating)
 	containers := containersOf(r)
 	showScores(r, "pcmk__bundle_allocate")
