@@ -140,7 +140,16 @@ func addMatching(t *model.Table, r *model.Resource, attr string, f float32, only
 // value of attr as the one asked for.
 func bestByAttr(r *model.Resource, attr string) func(*model.Node) score.Score {
 	if attr == "" || attr == "#uname" {
+		nameless := -model.Inf
+		for w := range r.Allowed.All {
+			if w.Usable() && !named(w.Node) {
+				nameless = max(nameless, w.Score)
+			}
+		}
 		return func(n *model.Node) score.Score {
+			if !named(n) {
+				return nameless
+			}
 			if w := r.Allowed.Get(n); w != nil && w.Usable() && w.Score > -model.Inf {
 				return w.Score
 			}
@@ -170,10 +179,18 @@ func attrKey(n *model.Node, attr string) string {
 	return ""
 }
 
+// named says whether a node has the attributes #uname and #id, which stand for
+// itself. Remote and guest nodes get them with their first status; until then
+// they all have the same name in a colocation, none (unpack.c: add_node_attrs).
+func named(n *model.Node) bool {
+	_, ok := n.Attrs["#uname"]
+	return ok
+}
+
 // sameValue says whether two nodes agree in an attribute, by default in being the same.
 func sameValue(a, b *model.Node, attr string) bool {
 	if attr == "" {
-		return a == b
+		return a == b || !named(a) && !named(b)
 	}
 	return attrKey(a, attr) == attrKey(b, attr)
 }
