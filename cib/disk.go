@@ -65,7 +65,7 @@ func (w *writer) run() {
 		return
 	}
 	w.busy = true
-	w.work <- w.next
+	w.work <- store.Prepare(w.next, time.Now()).Copy() // the status goes on changing meanwhile
 	w.next = nil
 }
 

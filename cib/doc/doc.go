@@ -1,8 +1,8 @@
-// Package doc is the CIB as a document: one immutable tree that many may read,
-// and the operations that lead from one to the next.
+// Package doc is the CIB as a document: a tree, and the operations that lead from
+// one to the next.
 //
-// An operation works on a copy and only its success makes the copy the CIB, so a
-// reader never sees half a change and a failure leaves nothing behind. Every
+// An operation works on a copy, and only its success makes the copy the CIB; or it
+// notes what it does and takes it back. So a failure leaves nothing behind. Every
 // node of a cluster carries out the same requests in the same order and must
 // come to the same bytes; so the order in which things are merged is part of
 // the format, with its oddities. The CIB daemon and the tools on files use it; it
@@ -12,7 +12,6 @@ package doc
 import (
 	"errors"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/pacesync/pacesync/cib/acl"
 	"github.com/pacesync/pacesync/cib/patch"
@@ -115,31 +114,78 @@ type Result struct {
 	Patch         *xmltree.Node // format 2, nil if nothing changed
 }
 
-// Document holds the CIB. Root is safe for concurrent use; Do is for the one
-// goroutine that owns the document.
-type Document struct{ root atomic.Pointer[xmltree.Node] }
+// Document holds the CIB. It is owned by one goroutine.
+type Document struct{ root *xmltree.Node }
 
-// New makes a document of a tree that nobody changes any more.
-func New(cib *xmltree.Node) *Document {
-	d := new(Document)
-	d.root.Store(cib)
-	return d
-}
+// New makes a document of a tree, which it owns from now on.
+func New(cib *xmltree.Node) *Document { return &Document{cib} }
 
-// Root is the CIB as it stands. It must not be changed; it stays as it is when
-// the document moves on.
-func (d *Document) Root() *xmltree.Node { return d.root.Load() }
+// Root is the CIB as it stands. It must not be changed, and is good until the
+// next request.
+func (d *Document) Root() *xmltree.Node { return d.root }
 
-// Set makes a tree that nobody changes any more the CIB.
-func (d *Document) Set(cib *xmltree.Node) { d.root.Store(cib) }
+// Set makes a tree the CIB.
+func (d *Document) Set(cib *xmltree.Node) { d.root = cib }
 
 // Do carries out a request. On an error, which is an *Error, nothing changed.
+// Most requests there are change something small in the status: those are done
+// in the tree itself, without a copy of it.
 func (d *Document) Do(r Request) (Result, error) {
-	res, err := Perform(d.Root(), r)
+	if inPlace(r) {
+		return d.edit(r)
+	}
+	res, err := Perform(d.root, r)
 	if err == nil {
-		d.root.Store(res.CIB)
+		d.root = res.CIB
 	}
 	return res, err
+}
+
+// inPlace says whether a request can be carried out without a copy of the CIB:
+// it adds and changes, but takes nothing away.
+func inPlace(r Request) bool {
+	if r.Op != Modify && r.Op != Create || r.Section != "status" || r.XPath || r.MixedUpdate || r.Access != nil || r.Input == nil || r.Input.Name == "cib" {
+		return false
+	}
+	return r.Input.Find(func(n *xmltree.Node) bool {
+		_, ok := n.Get("replace")
+		return ok || n.Kind == xmltree.Text || n.Kind == xmltree.CData
+	}) == nil
+}
+
+// edit is Perform in the tree itself.
+func (d *Document) edit(r Request) (Result, error) {
+	cib := d.root
+	if err := tooNew(cib); err != nil {
+		return Result{CIB: cib}, err
+	}
+	t := &tracker{cib: cib}
+	t.edit()
+	var err error
+	if r.Op == Modify {
+		err = modify(t, r)
+	} else {
+		err = create(t, r)
+	}
+	if err != nil {
+		t.undo()
+		return Result{CIB: cib}, err
+	}
+	for n := range t.edits.Attrs {
+		expandOwn(t, n)
+	}
+	for n := range t.edits.Created {
+		expandAll(t, n)
+	}
+	diff := patch.Edited(cib, *t.edits)
+	res := Result{CIB: cib, Changed: t.dirty && diff.Changed()}
+	if res.Changed {
+		if r.ManageVersion {
+			diff.SetRoot("num_updates", strconv.Itoa(number(cib, "num_updates")+1))
+		}
+		res.Patch = diff.Patch()
+	}
+	return res, nil
 }
 
 // Perform carries out a request on a CIB, which stays as it is
@@ -156,8 +202,8 @@ func Perform(cib *xmltree.Node, r Request) (Result, error) {
 	if err != nil {
 		return Result{CIB: cib}, err
 	}
-	if v := next.Attr("crm_feature_set"); rules.CompareVersions(v, FeatureSet) > 0 {
-		return Result{CIB: cib}, &Error{Code: Unsupported, Text: "the update has feature set " + v + ", newer than " + FeatureSet}
+	if err := tooNew(next); err != nil {
+		return Result{CIB: cib}, err
 	}
 	if r.Access != nil {
 		d, err := patch.Compare(cib, next, patch.Options{})
@@ -170,9 +216,26 @@ func Perform(cib *xmltree.Node, r Request) (Result, error) {
 		return Result{CIB: cib}, &Error{Code: patch.OldData, Text: "the version would go back from " + old.String() + " to " + now.String()}
 	}
 	next.StripText()
-	expandAll(t, next)
+	if wanted := next.Find(wantsIncrement) != nil; wanted {
+		// What is replaced by a request to add counts as changed, even if the sum is what it was.
+		if d, err := patch.Compare(cib, next, patch.Options{}); err == nil && !tracked(t, r.Op) {
+			t.before = d
+		}
+		expandAll(t, next)
+	}
 	return finish(cib, t, r)
 }
+
+// tooNew refuses a CIB of a feature set that this code does not know.
+func tooNew(cib *xmltree.Node) error {
+	if v := cib.Attr("crm_feature_set"); rules.CompareVersions(v, FeatureSet) > 0 {
+		return &Error{Code: Unsupported, Text: "the update has feature set " + v + ", newer than " + FeatureSet}
+	}
+	return nil
+}
+
+// tracked says whether the tracker knows what changed, and not the comparison.
+func tracked(t *tracker, op Op) bool { return !t.replaced && (op == Modify || op == Create) }
 
 // read answers a query with what the user may see.
 func read(cib *xmltree.Node, r Request) (Result, error) {
@@ -194,8 +257,11 @@ func finish(cib *xmltree.Node, t *tracker, r Request) (Result, error) {
 		return Result{CIB: cib}, &Error{Code: patch.Invalid, Text: "the result is no CIB: " + err.Error()}
 	}
 	res := Result{CIB: cib, Changed: t.dirty && d.Changed(), ConfigChanged: t.config}
-	if t.replaced || r.Op != Modify && r.Op != Create {
+	if !tracked(t, r.Op) {
 		res.Changed, res.ConfigChanged = d.Changed(), d.ConfigChanged()
+		if t.before != nil {
+			res.Changed, res.ConfigChanged = t.before.Changed() || t.dirty, t.before.ConfigChanged() || t.config
+		}
 	}
 	if res.Changed && r.ManageVersion {
 		if res.ConfigChanged {

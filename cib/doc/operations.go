@@ -136,7 +136,7 @@ func mergeTree(t *tracker, n, input *xmltree.Node) {
 			}
 			target := childBy(n, c.Name, key, value, ok)
 			if target == nil {
-				target = n.AddNew(c.Name)
+				target = t.add(n, c.Name)
 			}
 			mergeTree(t, target, c)
 		}
@@ -232,7 +232,7 @@ func counterpart(parent, in *xmltree.Node) *xmltree.Node {
 func place(t *tracker, parent, in *xmltree.Node) {
 	n := counterpart(parent, in)
 	if n == nil {
-		n = parent.AddNew(elementName(in))
+		n = t.add(parent, elementName(in))
 	}
 	attrs := in.Attrs
 	if list, ok := in.Get("replace"); ok {

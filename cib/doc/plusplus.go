@@ -26,12 +26,30 @@ func expand(n *xmltree.Node, name, value string) string {
 // expandAll expands what has nothing to add to: the attributes of the result
 // that still hold a request to add (xml.c: fix_plus_plus_recursive).
 func expandAll(t *tracker, n *xmltree.Node) {
+	expandOwn(t, n)
+	n.Elements(func(c *xmltree.Node) { expandAll(t, c) })
+}
+
+// expandOwn is expandAll for the attributes of n alone.
+func expandOwn(t *tracker, n *xmltree.Node) {
 	for _, a := range n.Attrs {
 		if offset, ok := increment(a.Name, a.Value); ok {
 			t.set(n, a.Name, sum(0, offset))
 		}
 	}
-	n.Elements(func(c *xmltree.Node) { expandAll(t, c) })
+}
+
+// wantsIncrement says whether an attribute of an element holds a request to add.
+func wantsIncrement(n *xmltree.Node) bool {
+	if n.Kind != xmltree.Element {
+		return false
+	}
+	for i := range n.Attrs {
+		if _, ok := increment(n.Attrs[i].Name, n.Attrs[i].Value); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // increment reads name++ or name+=N. What follows the second plus does not count.

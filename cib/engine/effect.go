@@ -5,7 +5,8 @@ import (
 )
 
 // Effect is one thing the daemon must do. Trees in effects may share parts of
-// the CIB and of requests: they are to be written out and not changed.
+// the CIB and of requests: they are to be written out before the next request,
+// and not changed.
 type Effect interface{ effect() }
 
 // Reply answers request ID of a client; an ID of 0 means that it goes as an event.

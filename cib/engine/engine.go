@@ -93,8 +93,7 @@ func watchOf(name string) Watch {
 }
 
 // Engine holds the CIB and the state of its replication. All methods must be
-// called from one goroutine; it does no I/O and never reads a clock. Root may be
-// called from anywhere.
+// called from one goroutine; it does no I/O and never reads a clock.
 type Engine struct {
 	cfg     Config
 	doc     *doc.Document
@@ -131,7 +130,8 @@ func New(cfg Config, cib *xmltree.Node, status doc.Code, now time.Time) *Engine 
 	return e
 }
 
-// Root is the CIB as it stands, see doc.Document.
+// Root is the CIB as it stands; it must not be changed, and is good until the
+// next request.
 func (e *Engine) Root() *xmltree.Node { return e.doc.Root() }
 
 // SetNode says what this node is called, once that is known.

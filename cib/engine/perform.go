@@ -228,7 +228,10 @@ func (e *Engine) run(r *request, section string, input *xmltree.Node, manage boo
 		limit := e.cfg.Schemas.Find(r.attr("cib_schema_max"))
 		req.Upgrade = func(cib *xmltree.Node) (*xmltree.Node, doc.Code) { return e.upgrade(cib, limit) }
 	}
-	return doc.Perform(e.Root(), req)
+	if r.opts.has(DryRun) {
+		return doc.Perform(e.Root(), req)
+	}
+	return e.doc.Do(req)
 }
 
 // stamp notes who changed the configuration and when.
@@ -349,9 +352,6 @@ const (
 func (e *Engine) activate(r *request, input, old *xmltree.Node, res doc.Result) section3 {
 	if r.name == "cib_replace" && input != nil && strings.EqualFold(input.Name, "cib") {
 		e.syncing = 0
-	}
-	if res.CIB != old {
-		e.doc.Set(res.CIB)
 	}
 	if res.ConfigChanged || r.name == "cib_replace" {
 		e.put(Persist{CIB: res.CIB})

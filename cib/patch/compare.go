@@ -28,7 +28,6 @@ type Diff struct {
 // which have a path of their own.
 type deletion struct {
 	node     *xmltree.Node // in the source
-	path     string
 	position int
 }
 
@@ -37,7 +36,6 @@ type deletion struct {
 type delta struct {
 	node           *xmltree.Node
 	was            *xmltree.Node // its counterpart in the source, nil when created or only moved
-	path           string        // of the node, or of its parent when it was created
 	index          int           // among all siblings in the target
 	attrs          []attrDelta
 	created, moved bool
@@ -70,11 +68,71 @@ func Compare(source, target *xmltree.Node, opt Options) (*Diff, error) {
 			target.Name + " id=" + target.ID() + ">: only versions of one element can be compared"}
 	}
 	d := &Diff{source: source, target: target, opt: opt}
-	d.root = d.element(source, target, step("", target), 0)
-	if d.root == nil {
-		d.root = &delta{node: target, path: step("", target)}
+	if d.root = d.element(source, target, 0); d.root == nil {
+		d.root = &delta{node: target}
 	}
 	return d, nil
+}
+
+// Edits are changes that were made in a tree itself, as they were noted.
+type Edits struct {
+	// Root is the root element as it was, without content.
+	Root *xmltree.Node
+	// Attrs holds the attributes that elements had before.
+	Attrs map[*xmltree.Node][]xmltree.Attr
+	// Created are the elements and comments that were added, each with all in it.
+	Created map[*xmltree.Node]bool
+}
+
+// Edited makes the difference of noted changes, at the cost of the changes and
+// not of the tree. It is the one that Compare finds between copies from before
+// and after, where nothing moved and nothing was taken away.
+func Edited(root *xmltree.Node, e Edits) *Diff {
+	d := &Diff{source: e.Root, target: root}
+	touched := map[*xmltree.Node]bool{}
+	mark := func(n *xmltree.Node) {
+		for ; n != nil && !touched[n]; n = n.Parent {
+			touched[n] = true
+		}
+	}
+	for n := range e.Attrs {
+		mark(n)
+	}
+	for n := range e.Created {
+		mark(n)
+	}
+	if d.root = d.edited(root, e, touched, 0); d.root == nil {
+		d.root = &delta{node: root}
+	}
+	return d
+}
+
+func (d *Diff) edited(n *xmltree.Node, e Edits, touched map[*xmltree.Node]bool, index int) *delta {
+	res := &delta{node: n, was: n, index: index}
+	if e.Created[n] {
+		d.changed, res.created, res.was = true, true, nil
+		return res
+	}
+	if old, ok := e.Attrs[n]; ok {
+		res.attrs = compareAttrs(&xmltree.Node{Attrs: old}, n, d.opt)
+	}
+	at := 0
+	for c := n.First; c != nil; c = c.Next {
+		if c.Kind != xmltree.Element && c.Kind != xmltree.Comment {
+			continue
+		}
+		if touched[c] {
+			if sub := d.edited(c, e, touched, at); sub != nil {
+				res.children = append(res.children, sub)
+			}
+		}
+		at++
+	}
+	if len(res.attrs) == 0 && len(res.children) == 0 {
+		return nil
+	}
+	d.changed = true
+	return res
 }
 
 // Changed says whether there is any difference.
@@ -91,7 +149,7 @@ func (d *Diff) ConfigChanged() bool {
 		}
 	}
 	for _, gone := range d.deleted {
-		if strings.Contains(gone.path, "/cib/configuration") {
+		if strings.Contains(pathOf(gone.node, d.source), "/cib/configuration") {
 			return true
 		}
 	}
@@ -163,73 +221,135 @@ func step(path string, n *xmltree.Node) string {
 	return path + "/" + name
 }
 
-// element compares two corresponding elements and what is below.
-func (d *Diff) element(from, to *xmltree.Node, path string, index int) *delta {
-	res := &delta{node: to, was: from, path: path, index: index}
-	res.attrs = compareAttrs(from, to, d.opt)
+// element compares two corresponding elements and what is below; nil: they are
+// the same.
+func (d *Diff) element(from, to *xmltree.Node, index int) *delta {
+	var res *delta
+	note := func() *delta {
+		if res == nil {
+			res = &delta{node: to, was: from, index: index}
+		}
+		return res
+	}
+	if attrs := compareAttrs(from, to, d.opt); attrs != nil {
+		note().attrs = attrs
+	}
 	gone := len(d.deleted)
-	if from.First != nil || to.First != nil {
-		olds, news := kids(from), kids(to)
-		oldIndex, newIndex := indexOf(olds), indexOf(news)
-		d.compareOld(olds, news, newIndex, path)
-		d.compareNew(olds, news, oldIndex, path)
-		for i := range news {
-			if news[i].delta != nil {
-				res.children = append(res.children, news[i].delta)
+	if aligned(from, to) {
+		at := 0
+		for a, b := from.First, to.First; a != nil; a, b = a.Next, b.Next {
+			if c := d.element(a, b, at); c != nil {
+				note().children = append(res.children, c)
+			}
+			at++
+		}
+	} else if from.First != nil || to.First != nil {
+		olds, news := kidsOf(from), kidsOf(to)
+		oldIndex, newIndex := indexOf(olds.all), indexOf(news.all)
+		d.compareOld(&olds, &news, newIndex)
+		d.compareNew(&olds, &news, oldIndex)
+		for i := range news.all {
+			if c := news.all[i].delta; c != nil {
+				note().children = append(res.children, c)
 			}
 		}
 	}
-	if len(res.attrs) > 0 || len(res.children) > 0 || len(d.deleted) > gone {
-		d.changed = true
-		return res
+	if len(d.deleted) > gone {
+		note()
 	}
-	return nil
+	if res != nil {
+		d.changed = true
+	}
+	return res
+}
+
+// fewKids is up to which number of children looking through them costs less
+// than an index.
+const fewKids = 12
+
+// aligned says whether both elements have few children, all of them elements,
+// which correspond one by one: the common case, and the cheap one.
+func aligned(from, to *xmltree.Node) bool {
+	n := 0
+	a, b := from.First, to.First
+	for ; a != nil && b != nil; a, b = a.Next, b.Next {
+		if n++; n > fewKids || a.Kind != xmltree.Element || b.Kind != xmltree.Element || !corresponds(a, b) {
+			return false
+		}
+		for earlier := from.First; earlier != a; earlier = earlier.Next {
+			if earlier.Name == a.Name && (!hasID(a) || corresponds(earlier, a)) {
+				return false // which one is meant takes the rules below
+			}
+		}
+	}
+	return a == nil && b == nil
+}
+
+func hasID(n *xmltree.Node) bool {
+	_, ok := n.Get("id")
+	return ok
+}
+
+// corresponds says whether two elements have the same name and id.
+func corresponds(a, b *xmltree.Node) bool {
+	x, okA := a.Get("id")
+	y, okB := b.Get("id")
+	return a.Name == b.Name && okA == okB && x == y
+}
+
+// pathOf is the path of a node in the tree below top.
+func pathOf(n, top *xmltree.Node) string {
+	if n == top || n.Parent == nil {
+		return step("", n)
+	}
+	return step(pathOf(n.Parent, top), n)
 }
 
 // compareOld compares every child that was with its counterpart, or notes that
 // it is gone.
-func (d *Diff) compareOld(olds, news []kid, newIndex index, path string) {
-	for i := range olds {
-		o := &olds[i]
-		at := position(olds, i)
+func (d *Diff) compareOld(olds, news *kids, newIndex index) {
+	for i := range olds.all {
+		o := &olds.all[i]
+		at := olds.position(i)
 		j := newIndex.find(news, o.node, at)
 		if j < 0 {
-			gone := deletion{o.node, step(path, o.node), -1}
+			gone := deletion{o.node, -1}
 			if o.node.Kind == xmltree.Comment {
 				gone.position = at
 			}
-			d.deleted, o.placed = append(d.deleted, gone), false
+			d.deleted = append(d.deleted, gone)
+			olds.displace(i)
 			continue
 		}
-		n := &news[j]
+		n := &news.all[j]
 		if n.seen || n.node.Kind != xmltree.Element {
 			continue
 		}
 		n.seen = true
-		n.delta = d.element(o.node, n.node, step(path, n.node), n.index)
+		n.delta = d.element(o.node, n.node, n.index)
 	}
 }
 
 // compareNew finds children that came and that changed places.
-func (d *Diff) compareNew(olds, news []kid, oldIndex index, path string) {
+func (d *Diff) compareNew(olds, news *kids, oldIndex index) {
 	at := 0
-	for j := range news {
-		n := &news[j]
+	for j := range news.all {
+		n := &news.all[j]
 		i := oldIndex.find(olds, n.node, at)
 		if i < 0 {
-			n.placed = false
-			n.delta = &delta{node: n.node, path: path, index: n.index, created: true}
+			news.displace(j)
+			n.delta = &delta{node: n.node, index: n.index, created: true}
 			continue
 		}
-		if was := position(olds, i); was != at {
+		if was := olds.position(i); was != at {
 			if n.delta == nil {
-				n.delta = &delta{node: n.node, path: step(path, n.node), index: n.index}
+				n.delta = &delta{node: n.node, index: n.index}
 			}
 			n.delta.moved = true
 			if was > at {
-				olds[i].placed = false
+				olds.displace(i)
 			} else {
-				n.placed = false
+				news.displace(j)
 			}
 		}
 		if n.placed {
@@ -238,26 +358,42 @@ func (d *Diff) compareNew(olds, news []kid, oldIndex index, path string) {
 	}
 }
 
-func kids(n *xmltree.Node) []kid {
+// kids are the children of an element being compared.
+type kids struct {
+	all   []kid
+	first int // no child before it is displaced
+}
+
+func kidsOf(n *xmltree.Node) kids {
 	count := 0
 	for c := n.First; c != nil; c = c.Next {
 		count++
 	}
-	ks := make([]kid, 0, count)
+	ks := kids{all: make([]kid, 0, count)}
 	for c, i := n.First, 0; c != nil; c = c.Next {
 		if c.Kind == xmltree.Element || c.Kind == xmltree.Comment {
-			ks = append(ks, kid{node: c, index: i, placed: true})
+			ks.all = append(ks.all, kid{node: c, index: i, placed: true})
 			i++
 		}
 	}
+	ks.first = len(ks.all)
 	return ks
 }
 
-// position counts the placed siblings before ks[i].
-func position(ks []kid, i int) int {
-	at := 0
-	for k := range ks[:i] {
-		if ks[k].placed {
+// displace has a child not counted in positions any more.
+func (ks *kids) displace(i int) {
+	ks.all[i].placed = false
+	ks.first = min(ks.first, i)
+}
+
+// position counts the placed siblings before child i.
+func (ks *kids) position(i int) int {
+	if i <= ks.first {
+		return i
+	}
+	at := ks.first
+	for k := ks.first; k < i; k++ {
+		if ks.all[k].placed {
 			at++
 		}
 	}
@@ -295,7 +431,7 @@ func indexOf(ks []kid) index {
 // find returns the counterpart of n among ks, -1 if there is none. at is the
 // position of n, which counts for comments (xml.c: pcmk__xml_match,
 // pcmk__xc_match).
-func (x index) find(ks []kid, n *xmltree.Node, at int) int {
+func (x index) find(ks *kids, n *xmltree.Node, at int) int {
 	if n.Kind == xmltree.Element {
 		id, byID := n.Get("id")
 		if i, ok := x[indexKey{n.Name, id, byID}]; ok {
@@ -304,17 +440,18 @@ func (x index) find(ks []kid, n *xmltree.Node, at int) int {
 		return -1
 	}
 	offset := 0
-	for i := range ks {
+	for i := range ks.all {
+		k := &ks.all[i]
 		if offset > at {
 			break
 		}
-		if offset == at && ks[i].placed {
-			if ks[i].node.Kind == xmltree.Comment && strings.EqualFold(ks[i].node.Name, n.Name) {
+		if offset == at && k.placed {
+			if k.node.Kind == xmltree.Comment && strings.EqualFold(k.node.Name, n.Name) {
 				return i
 			}
 			break
 		}
-		if ks[i].placed {
+		if k.placed {
 			offset++
 		}
 	}

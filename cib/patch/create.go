@@ -19,12 +19,12 @@ func (d *Diff) Patch() *xmltree.Node {
 	addVersion(v.AddNew("source"), d.source)
 	addVersion(v.AddNew("target"), d.target)
 	for _, gone := range d.deleted {
-		c := addChange(p, "delete", gone.path)
+		c := addChange(p, "delete", pathOf(gone.node, d.source))
 		if gone.position >= 0 {
 			c.Set("position", strconv.Itoa(gone.position))
 		}
 	}
-	d.root.add(p)
+	d.root.add(p, d.target)
 	return p
 }
 
@@ -49,26 +49,26 @@ func addChange(p *xmltree.Node, op, path string) *xmltree.Node {
 	return p.AddNew("change", xmltree.Attr{Name: "operation", Value: op}, xmltree.Attr{Name: "path", Value: path})
 }
 
-func (t *delta) add(p *xmltree.Node) {
+func (t *delta) add(p, top *xmltree.Node) {
 	if t.created {
-		c := addChange(p, "create", t.path)
+		c := addChange(p, "create", pathOf(t.node.Parent, top))
 		c.Set("position", strconv.Itoa(t.index))
 		c.Add(t.node.Copy())
 		return
 	}
 	if len(t.attrs) > 0 {
-		t.addModify(p)
+		t.addModify(p, top)
 	}
 	for _, c := range t.children {
-		c.add(p)
+		c.add(p, top)
 	}
 	if t.moved {
-		addChange(p, "move", t.path).Set("position", strconv.Itoa(t.index))
+		addChange(p, "move", pathOf(t.node, top)).Set("position", strconv.Itoa(t.index))
 	}
 }
 
-func (t *delta) addModify(p *xmltree.Node) {
-	c := addChange(p, "modify", t.path)
+func (t *delta) addModify(p, top *xmltree.Node) {
+	c := addChange(p, "modify", pathOf(t.node, top))
 	list := c.AddNew("change-list")
 	for _, a := range t.attrs {
 		e := list.AddNew("change-attr", xmltree.Attr{Name: "name", Value: a.name})

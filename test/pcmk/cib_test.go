@@ -201,11 +201,11 @@ func TestCIBDigests(t *testing.T) {
 		var sum string
 		testwait.For(t, 20*time.Second, n.Name()+" writes its file", func() bool {
 			computed := on(t, n, "cibadmin", "-5", "-x", "/var/lib/pacemaker/cib/cib.xml")
-			sum = strings.TrimSpace(strings.TrimPrefix(computed.Stderr, "Digest: "))
+			sum = strings.TrimSpace(computed.Stdout)
 			return on(t, n, "cat", "/var/lib/pacemaker/cib/cib.xml.sig").Stdout == sum && strings.Contains(on(t, n, "cat", "/var/lib/pacemaker/cib/cib.xml").Stdout, `id="other"`)
 		})
 		versioned := on(t, n, "sh", "-c", "cibadmin -Q --local >/tmp/c.xml && cibadmin -6 -x /tmp/c.xml")
-		sums = append(sums, versioned.Stderr)
+		sums = append(sums, versioned.Stdout)
 	}
 	if sums[0] != sums[1] || sums[2] != sums[1] {
 		t.Errorf("%q", sums)
