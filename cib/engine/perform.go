@@ -370,10 +370,10 @@ func (e *Engine) activate(r *request, input, old *xmltree.Node, res doc.Result) 
 }
 
 // touchesOptions says whether a patchset is about cluster options
-// (cib_utils.c: cib_internal_config_changed).
+// (cib_utils.c: cib_internal_config_changed, which misses the first set of them).
 func touchesOptions(diff *xmltree.Node) bool {
 	return diff.Find(func(n *xmltree.Node) bool {
-		return n.Kind == xmltree.Element && (n.Name == "crm_config" || n.Name == "change" && strings.Contains(n.Attr("path"), "/crm_config/"))
+		return n.Kind == xmltree.Element && (n.Name == "crm_config" || n.Name == "change" && strings.Contains(n.Attr("path"), "/crm_config"))
 	}) != nil
 }
 

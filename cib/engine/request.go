@@ -220,7 +220,7 @@ func (e *Engine) routePeer(r *request) bool {
 	case isReply && r.op.modifies:
 		return false
 	case r.name == opShutdown:
-		r.notify = false
+		r.notify, r.reply = false, !hasReplyTo
 		return true
 	}
 	if isReply {
