@@ -46,6 +46,7 @@ func (c *Controller) peerChanged(ch crmcluster.Change) {
 		}
 	}
 	if c.leading {
+		c.vanished(p)
 		c.peerChangedDC(p, appeared)
 	}
 }

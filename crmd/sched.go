@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pacesync/pacesync/crmd/fsa"
+	"github.com/pacesync/pacesync/internal/crmcluster"
 	"github.com/pacesync/pacesync/internal/crmipc"
 	"github.com/pacesync/pacesync/internal/daemonkit"
 	"github.com/pacesync/pacesync/internal/pcmk"
@@ -24,8 +25,41 @@ type schedConn struct {
 	wanted  bool   // it must be there
 	ref     string // request whose answer is awaited, empty for none
 	limit   *timer
-	query   int // newest CIB query for a calculation
-	stopped int // counts closings, so that a late connection is known as such
+	query   int    // newest CIB query for a calculation
+	stopped int    // counts closings, so that a late connection is known as such
+	hold    *timer // until a controller that vanished had its time to come back
+}
+
+// respawnGrace is how long the DC waits for a controller that vanished from a
+// node that is still in the ring: pacemakerd starts it again, and a node whose
+// controller is away is fenced. Upstream has the same grace by accident: it
+// sleeps for a second when its own updates of the CIB are not answered yet
+// (controld_schedulerd.c: do_pe_invoke_callback).
+const respawnGrace = 2 * time.Second
+
+// vanished notes that the controller of a member is gone, or is not missed any
+// more because it is back or its node is lost.
+func (c *Controller) vanished(p *crmcluster.Peer) {
+	if p.State == crmcluster.Member && !p.Online && p.Expected == "member" {
+		c.missing[p.ID] = time.Now().Add(respawnGrace)
+		return
+	}
+	if _, ok := c.missing[p.ID]; ok {
+		delete(c.missing, p.ID)
+		if c.sched.hold.running() {
+			c.sched.hold.stop()
+			c.fsa.Require(fsa.PEInvoke)
+		}
+	}
+}
+
+// graceLeft is how long controllers that vanished still have.
+func (c *Controller) graceLeft() time.Duration {
+	var left time.Duration
+	for _, at := range c.missing {
+		left = max(left, time.Until(at))
+	}
+	return left
 }
 
 // expect says which request is being answered, none when ref is empty.
@@ -42,6 +76,7 @@ func (s *schedConn) close() {
 	s.stopped++
 	s.dialing = false
 	s.expect("")
+	s.hold.stop()
 	if s.conn != nil {
 		conn := s.conn
 		s.conn = nil
@@ -161,6 +196,12 @@ func (c *Controller) calculateWith(r cibResult) {
 		// What we wrote ourselves belongs to the calculation: ask again once it is in.
 		c.log.debug("Re-asking for the CIB: %d other peer updates still pending", c.cib.pending())
 		c.cib.whenIdle(func() { c.fsa.Require(fsa.PEInvoke) })
+		return
+	}
+	if left := c.graceLeft(); left > 0 {
+		c.log.info("Waiting %s for a controller to come back before calculating", left.Round(time.Millisecond))
+		c.sched.hold.stop()
+		c.sched.hold = c.after(left, func() { c.fsa.Require(fsa.PEInvoke) })
 		return
 	}
 	cib := r.output
