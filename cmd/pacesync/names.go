@@ -17,8 +17,10 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/cibadmin"
 	"github.com/pacesync/pacesync/internal/tools/cmapctl"
 	"github.com/pacesync/pacesync/internal/tools/cpgtool"
+	"github.com/pacesync/pacesync/internal/tools/crmadmin"
 	"github.com/pacesync/pacesync/internal/tools/crmattribute"
 	"github.com/pacesync/pacesync/internal/tools/crmmon"
+	"github.com/pacesync/pacesync/internal/tools/crmnode"
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
 	"github.com/pacesync/pacesync/internal/tools/ctsexec"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
@@ -59,6 +61,8 @@ func applets() []applet.Applet {
 		{Name: "cibadmin", Dir: sbin, Summary: "read and change the CIB, of the cluster or in a file", Run: cibadmin.Run},
 		{Name: "pacemaker-based", Dir: libexec, Summary: "the CIB daemon: configuration and status, the same on every node", Run: cib.Run},
 		{Name: "stonith_admin", Dir: sbin, Summary: "fence devices, fencing by hand, its history", Run: stonithadmin.Run},
+		{Name: "crm_node", Dir: sbin, Summary: "this node's name and id, the known nodes, quorum", Run: crmnode.Run},
+		{Name: "crmadmin", Dir: sbin, Summary: "what the controllers and pacemakerd say of themselves", Run: crmadmin.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
 		{Name: "demo", Summary: "the main job on real parts, measured: pacesync demo --help", Run: demo.Run},

@@ -25,6 +25,8 @@ import (
 	"github.com/pacesync/pacesync/internal/goption"
 	"github.com/pacesync/pacesync/internal/libc"
 	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/pcmkout"
+	"github.com/pacesync/pacesync/internal/tools/session"
 )
 
 const summary = "pacemakerd - primary Pacemaker daemon that launches and monitors all subsidiary Pacemaker daemons"
@@ -32,7 +34,7 @@ const summary = "pacemakerd - primary Pacemaker daemon that launches and monitor
 // options of the command line.
 type options struct {
 	goption.Common
-	features, foreground, shutdown, standby, simpleList, fancy bool
+	features, foreground, shutdown, standby, fancy bool
 }
 
 // Run is the program.
@@ -50,21 +52,36 @@ func Run(e *applet.Env) int {
 	if _, status, ok := c.Run(e.Args, "p", e.Stdout, e.Stderr); !ok {
 		return status
 	}
-	out, ok := newOutput(e, &o.Common)
+	s, status, ok := session.Begin(e, &o.Common, o.fancy, pcmkout.Text, pcmkout.XML, pcmkout.None)
 	if !ok {
-		return int(pcmk.ExitError)
+		return int(status)
 	}
 	switch {
 	case o.features:
-		out.features()
-		return out.finish(pcmk.ExitOK)
+		showFeatures(s.Out)
+		return s.End(pcmk.ExitOK, "")
 	case o.Version:
-		out.version()
-		return out.finish(pcmk.ExitOK)
+		s.Out.ShowVersion(false)
+		return s.End(pcmk.ExitOK, "")
 	case o.shutdown:
-		return shutdown(out)
+		return s.End(shutdown(s.Out), "")
 	}
-	return start(e, o, out)
+	return start(e, o)
+}
+
+// showFeatures is -F.
+func showFeatures(out *pcmkout.Out) {
+	if out.Format != pcmkout.XML {
+		out.Infof("Pacemaker %s (Build: %s)\n Supporting v%s: %s", pcmk.Version, pcmk.Build, pcmk.FeatureSet, pcmk.Features)
+		return
+	}
+	out.Parent("pacemakerd", "version", pcmk.Version, "build", pcmk.Build, "feature_set", pcmk.FeatureSet)
+	out.Parent("features")
+	for _, f := range strings.Fields(pcmk.Features) {
+		out.TextNode("feature", f)
+	}
+	out.Pop()
+	out.Pop()
 }
 
 // clientName is what we call ourselves as a client (pcmk__ipc_sys_name).
@@ -74,35 +91,35 @@ const clientName = "pacemakerd"
 const shutdownWait = 30 * time.Second
 
 // shutdown asks the running pacemakerd to stop (-S).
-func shutdown(out *output) int {
+func shutdown(out *pcmkout.Out) pcmk.Exit {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownWait)
 	defer cancel()
 	conn, err := crmipc.Dial(ctx, pcmk.MCP, crmipc.DialOptions{})
 	if err != nil {
-		out.err("Could not request shutdown of existing Pacemaker instance: " + libc.Strerror(err))
-		return out.finish(pcmk.ExitDisconnect)
+		out.Err("Could not request shutdown of existing Pacemaker instance: " + libc.Strerror(err))
+		return pcmk.ExitDisconnect
 	}
 	defer conn.Close()
 	req := crmipc.NewRequest("quit", "", pcmk.MCP, clientName, fmt.Sprint(os.Getpid()), nil)
 	ack, err := conn.Call(ctx, req)
 	if err != nil {
-		return out.finish(pcmk.RC(crmipc.ErrnoOf(err)).Exit())
+		return pcmk.RC(crmipc.ErrnoOf(err)).Exit()
 	}
 	if status, isAck := crmipc.Status(ack); isAck && status != pcmk.ExitIndeterminate {
-		return out.finish(pcmk.ExitOK)
+		return pcmk.ExitOK
 	}
 	in, err := conn.Next(ctx)
 	if err != nil {
-		return out.finish(pcmk.ExitOK) // it went before it could answer
+		return pcmk.ExitOK // it went before it could answer
 	}
 	if data := crmipc.Data(in.XML); data == nil || data.Name != "shutdown" {
-		out.err("Bad reply from pacemakerd: " + pcmk.ExitProtocol.String())
+		out.Err("Bad reply from pacemakerd: " + pcmk.ExitProtocol.String())
 	}
-	return out.finish(pcmk.ExitOK)
+	return pcmk.ExitOK
 }
 
 // start is the daemon.
-func start(e *applet.Env, o *options, out *output) int {
+func start(e *applet.Env, o *options) int {
 	set := func(name, value string) { _ = os.Setenv(name, value) } // constant names cannot fail
 	set("LC_ALL", "C")
 	if o.standby {
@@ -118,7 +135,6 @@ func start(e *applet.Env, o *options, out *output) int {
 		if err == nil {
 			conn.Close()
 			k.Log.Error("Aborting start-up because active Pacemaker instance found")
-			out.finish(pcmk.ExitFatal)
 			return pcmk.ExitFatal
 		}
 		if !readConfig(k) {
