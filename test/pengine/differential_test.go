@@ -35,8 +35,8 @@ const (
 
 var (
 	flagSeed  = flag.Uint64("seed", 0, "only this CIB; its file stays and is named")
-	flagSeeds = flag.Uint64("seeds", 500, "number of CIBs")
-	flagBase  = flag.Uint64("base", 1, "first seed")
+	flagSeeds = flag.Uint64("seeds", 40, "number of CIBs")
+	flagBase  = flag.Uint64("base", 1041, "first seed")
 )
 
 // TestGenerated gives generated CIBs to both and compares everything they say,

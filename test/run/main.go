@@ -70,6 +70,8 @@ func long() map[string][]step {
 		"tools": {goTest("tools on files, all CIBs", full, "-count=1", "-v", "-timeout=60m", "-run=Offline", "./test/pcmk")},
 		"sim": {goTest("totem simulator, 10,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestSeeds$",
 			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going")},
+		"pengine": {goTest("scheduler beside the original, 20,000 generated CIBs", full, "-count=1", "-v", "-timeout=60m", "-run=^TestGenerated$",
+			"./test/pengine", "-seeds=20000", "-base=1")},
 		"planted": {goTest("planted bugs, 1,000 seeds each", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestPlanted",
 			"./totem/totemtest", "-planted")},
 	}
