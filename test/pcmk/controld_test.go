@@ -262,3 +262,81 @@ func (c *controlled) powerLoss() {
 	rejoin(c.T, c.ctx, dc)
 	c.until(dc.Name()+" back", all, settled("n1", "n2", "n3"))
 }
+
+// TestControldNeighbours: with our controller on all nodes each daemon is killed
+// in turn, on the DC and on another node: it comes back, nothing is fenced and
+// nothing moves. Then quorum is lost and found, and failures are counted.
+func TestControldNeighbours(t *testing.T) {
+	c := startControlled(t, []string{"n1", "n2", "n3"})
+	all := c.lab.Members()
+	c.until("everything started", all, settled("n1", "n2", "n3"))
+	for _, daemon := range []string{"pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-fenced", "pacemaker-based", "pacemaker-execd", controld} {
+		dc := c.lab.Node(all[0].DC(c.ctx))
+		rest, _ := c.rest(dc)
+		for _, n := range []*lab.Node{rest[0], dc} {
+			c.killed(n, daemon)
+		}
+	}
+	c.failure()
+	c.quorumLoss()
+}
+
+func (c *controlled) killed(n *lab.Node, daemon string) {
+	c.Helper()
+	pid := strings.TrimSpace(c.run(n, "pidof", daemon))
+	where := active(c.view(n), "d1")
+	start := time.Now()
+	c.run(n, "kill", "-9", pid)
+	testwait.For(c, 30*time.Second, "another "+daemon, func() bool {
+		r, err := n.Exec(c.ctx, "pidof", daemon)
+		return err == nil && strings.TrimSpace(r.Stdout) != pid
+	})
+	c.until("everything still started after "+daemon+" of "+n.Name()+" was killed", c.lab.Members(), settled("n1", "n2", "n3"))
+	c.until("a controller at rest", c.lab.Members(), func(*xmltree.Node) bool {
+		r, err := n.Exec(c.ctx, "crmadmin", "-S", c.lab.Members()[0].DC(c.ctx))
+		return err == nil && strings.Contains(r.Stdout, "S_IDLE")
+	})
+	if now := active(c.view(n), "d1"); !slices.Equal(now, where) {
+		c.Errorf("d1 moved from %v to %v when %s of %s was killed", where, now, daemon, n.Name())
+	}
+	c.noFencing(daemon + " of " + n.Name() + " was killed")
+	c.Logf("%s of %s: %.1f s", daemon, n.Name(), time.Since(start).Seconds())
+}
+
+// failure: a resource that stopped by itself is restarted, its failure counted
+// and cleared.
+func (c *controlled) failure() {
+	c.Helper()
+	n := c.lab.Members()[0]
+	where := c.lab.Node(active(c.view(n), "d1")[0])
+	c.run(where, "sh", "-c", "rm -f /run/Dummy-d1.state /var/run/Dummy-d1.state")
+	failcount := func() string {
+		r, _ := n.Exec(c.ctx, "crm_failcount", "-G", "-r", "d1", "-N", where.Name())
+		return r.Stdout
+	}
+	testwait.For(c, 40*time.Second, "the failure of d1 to be counted", func() bool { return strings.Contains(failcount(), "value=1") })
+	c.until("d1 recovered", c.lab.Members(), settled("n1", "n2", "n3"))
+	c.run(n, "crm_resource", "--cleanup", "-r", "d1")
+	testwait.For(c, 40*time.Second, "the failure of d1 to be forgotten", func() bool { return strings.Contains(failcount(), "value=0") })
+	c.until("d1 still there", c.lab.Members(), settled("n1", "n2", "n3"))
+}
+
+// quorumLoss: a node that is cut off elects itself, stops everything for want of
+// quorum, and is one with the others again when the cut is healed.
+func (c *controlled) quorumLoss() {
+	c.Helper()
+	all := c.lab.Members()
+	c.run(all[0], "crm_attribute", "-n", "stonith-enabled", "-v", "false")
+	if err := c.lab.Cut("n1", lab.Any); err != nil {
+		c.Fatal(err)
+	}
+	c.until("quorum lost and everything stopped", all[:1], func(v *xmltree.Node) bool {
+		dc := v.Path("summary", "current_dc")
+		return dc != nil && dc.Attr("name") == "n1" && dc.Attr("with_quorum") == "false" && len(active(v, "d1"))+len(active(v, "cc")) == 0
+	})
+	c.until("everything on the majority", all[1:], settled("n2", "n3"))
+	if err := c.lab.Heal(); err != nil {
+		c.Fatal(err)
+	}
+	c.until("one cluster again", all, settled("n1", "n2", "n3"))
+}
