@@ -372,8 +372,7 @@ func (k *Keeper) answer(host, sys, rsc string, o *Op) {
 		xmltree.Attr{Name: "crm-debug-origin", Value: origin})
 	x := state.AddNew("lrm", xmltree.Attr{Name: "id", Value: k.id}).AddNew("lrm_resources").
 		AddNew("lrm_resource", xmltree.Attr{Name: "id", Value: rsc})
-	c := *o
-	c.Enter(x, Write{Node: k.node, Origin: origin, Metadata: k.metadata(rsc, o.Task)})
+	o.Enter(x, Write{Node: k.node, Origin: origin, Metadata: k.metadata(rsc, o.Task)})
 	k.notef(Debug, "ACK'ing resource op %s from %s", o.opKey(), o.Key)
 	k.emit(Answer{Host: host, Sys: sys, State: state, Ref: o.opKey()})
 }
