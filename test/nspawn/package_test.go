@@ -1,0 +1,68 @@
+package nspawn
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/lab/labtest"
+)
+
+// TestPackage: a new machine, our package, systemctl. A resource of systemd and
+// an OCF one are started, fail, and are recovered by our executor.
+func TestPackage(t *testing.T) {
+	m := newMachine(t)
+	m.install()
+	ctx := labtest.Context(t, 8*time.Minute)
+	for _, name := range []string{"/usr/sbin/corosync", "/usr/sbin/pacemakerd", "/usr/lib/pacemaker/pacemaker-execd"} {
+		if out := m.chroot("dpkg -S " + name); !strings.HasPrefix(out, "pacesync:") {
+			t.Errorf("dpkg -S %s: %s", name, out)
+		}
+	}
+	m.chroot("systemctl disable nginx corosync pacemaker")
+	m.start()
+	m.must(ctx, "systemctl start corosync pacemaker")
+	for _, name := range []string{"corosync", "pacemakerd", "pacemaker-based", "pacemaker-fenced", "pacemaker-execd", "pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-controld"} {
+		m.waitOutput(ctx, 30*time.Second, "for p in $(pgrep -f '^/usr/(s?bin|lib/pacemaker)/"+name+"'); do readlink /proc/$p/exe; cat /proc/$p/comm; done", "/"+name+"\n")
+	}
+	m.waitOutput(ctx, 2*time.Minute, "crm_mon -1", "Online: [ node1 ]")
+	m.must(ctx, "crm_attribute -n stonith-enabled -v false")
+	for _, rsc := range []string{`id="web" class="systemd" type="nginx"`, `id="dum" class="ocf" provider="pacemaker" type="Dummy"`} {
+		id := strings.Split(rsc, `"`)[1]
+		m.must(ctx, `cibadmin -C -o resources --xml-text '<primitive `+rsc+`><operations><op id="`+id+`-m" name="monitor" interval="2s" timeout="20s"/></operations></primitive>'`)
+	}
+	running := []string{"web\t(systemd:nginx):\t Started node1", "dum\t(ocf:pacemaker:Dummy):\t Started node1"}
+	m.waitOutput(ctx, time.Minute, "crm_mon -1", running...)
+	const want = "[Unit]\nDescription=Cluster Controlled nginx\nBefore=pacemaker.service pacemaker_remote.service\n\n[Service]\nRestart=no\n\n"
+	if got := m.must(ctx, "cat /run/systemd/system/nginx.service.d/50-pacemaker.conf"); got != want {
+		t.Errorf("drop-in:\n%q\nwant\n%q", got, want)
+	}
+	before := m.must(ctx, "systemctl show -P MainPID nginx")
+
+	m.must(ctx, "systemctl kill -s KILL nginx && rm /run/Dummy-dum.state")
+	m.waitOutput(ctx, time.Minute, "crm_mon -1 -f; systemctl is-active nginx; ls /run", "web: migration-threshold=1000000 fail-count=1", "dum: migration-threshold=1000000 fail-count=1",
+		"web 2s-interval monitor on node1 returned 'not running' (failed)", "\nactive\n", "Dummy-dum.state")
+	m.waitOutput(ctx, time.Minute, "crm_mon -1", running...)
+	if after := m.must(ctx, "systemctl show -P MainPID nginx"); after == before {
+		t.Errorf("nginx has the process it had before it was killed: %s", after)
+	}
+
+	m.must(ctx, "systemctl stop pacemaker")
+	m.waitOutput(ctx, time.Minute, "systemctl is-active nginx pacemaker corosync; ls /run/systemd/system/nginx.service.d", "inactive\ninactive\nactive\n")
+	if o := m.run(ctx, "ls /run/systemd/system/nginx.service.d/50-pacemaker.conf /run/Dummy-dum.state"); o.code == 0 {
+		t.Errorf("left behind by the stop: %s", o.out)
+	}
+	m.must(ctx, "systemctl stop corosync")
+	if failed := m.must(ctx, "systemctl --failed --no-legend --plain"); strings.Contains(failed, "corosync") || strings.Contains(failed, "pacemaker") {
+		t.Errorf("failed units: %s", failed)
+	}
+}
+
+// TestReproducible: two runs of packaging/build give the same bytes.
+func TestReproducible(t *testing.T) {
+	labtest.Need(t, filepath.Join(labtest.Bin(t), "pacesync"))
+	if string(buildDeb(t)) != string(buildDeb(t)) {
+		t.Error("two packages of one binary differ")
+	}
+}
