@@ -27,6 +27,7 @@ type Input struct {
 	Sanitized  bool         // the CIB holds no private values: compare secure digests
 	Shown      *model.Shown // collects scores and utilization; nil for none
 	Transition int          // number of the graph
+	CheckOnly  bool         // read the configuration and decide nothing: then there is neither graph nor changes
 }
 
 // Result is what a run found.
@@ -77,6 +78,11 @@ func Run(in Input) (*Result, error) {
 	r, err := Status(in)
 	if err != nil {
 		return nil, err
+	}
+	if in.CheckOnly {
+		constraint.Health(r.Cluster)
+		constraint.Build(r.Cluster, r.doc)
+		return r, nil
 	}
 	r.Schedule(in.Transition)
 	return r, nil

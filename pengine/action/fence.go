@@ -1,6 +1,8 @@
 package action
 
 import (
+	"strconv"
+
 	"github.com/pacesync/pacesync/pengine/constraint"
 	"github.com/pacesync/pacesync/pengine/model"
 	"github.com/pacesync/pacesync/pengine/plan"
@@ -15,6 +17,7 @@ func FenceAndShutDown(c *model.Cluster) {
 	}
 	var dcDown *model.Action
 	var fences, shutdowns []*model.Action
+	lost := false
 	for _, n := range c.Nodes {
 		if n.IsGuest() {
 			if n.RequiresReset && managed && plan.CanFence(c, n) {
@@ -25,6 +28,7 @@ func FenceAndShutDown(c *model.Cluster) {
 		switch {
 		case managed && n.Unclean && plan.CanFence(c, n):
 			f := plan.FenceOp(c, n, plan.Fencing{Reason: "node is unclean"})
+			c.Report(model.PeWarn, "schedule_fencing", "Scheduling node "+n.Name+" for fencing")
 			vsFence(c, f)
 			if n.IsDC {
 				dcDown = f
@@ -42,6 +46,13 @@ func FenceAndShutDown(c *model.Cluster) {
 				shutdowns = append(shutdowns, s)
 			}
 		}
+		if n.Unclean && !(managed && plan.CanFence(c, n)) {
+			lost = true
+			c.Report(model.PeWarn, "schedule_fencing_and_shutdowns", "Node "+n.Name+" is unclean but cannot be fenced")
+		}
+	}
+	if lost {
+		reportIntegrityLost(c)
 	}
 	if dcDown == nil {
 		return
@@ -189,4 +200,22 @@ func vsUnfence(r *model.Resource, n *model.Node, a *model.Action, t model.Order)
 	if !plan.Unfenced(n) {
 		plan.Unfence(c, nil, n, "required by "+r.ID+" "+a.Task)
 	}
+}
+
+func reportIntegrityLost(c *model.Cluster) {
+	if !c.Opt.StonithEnabled {
+		c.Report(model.PeWarn, "schedule_fencing_and_shutdowns", "Resource functionality and data integrity cannot be guaranteed "+
+			"(configure, enable, and test fencing to correct this)")
+	}
+}
+
+// reportMultiple tells of a resource that is active on too many nodes.
+func reportMultiple(r *model.Resource, nodes int) {
+	class := r.Class
+	if class == "" {
+		class = "Untyped"
+	}
+	recovery := [...]string{model.RecoverStopStart: "attempting recovery", model.RecoverStopOnly: "shutting it down",
+		model.RecoverBlock: "waiting for an administrator", model.RecoverStopUnexpected: "stopping unexpected instances"}[r.Recovery]
+	r.Cluster.Report(model.ProcErr, "pcmk__primitive_create_actions", class+" resource "+r.ID+" might be active on "+strconv.Itoa(nodes)+" nodes ("+recovery+")")
 }

@@ -89,11 +89,9 @@ func createPrimitive(r *model.Resource) {
 		multiple = clean > 1
 	}
 	if multiple {
-		switch r.Recovery {
-		case model.RecoverStopStart:
-			needStop = true
-		case model.RecoverStopUnexpected:
-			needStop = true
+		reportMultiple(r, all)
+		needStop = needStop || r.Recovery == model.RecoverStopStart || r.Recovery == model.RecoverStopUnexpected
+		if r.Recovery == model.RecoverStopUnexpected {
 			r.Set(model.StopUnexpected)
 		}
 	} else {

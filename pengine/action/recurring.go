@@ -41,17 +41,20 @@ func recurs(r *model.Resource, op *model.Op) (model.Role, bool) {
 	}
 	switch op.Name {
 	case model.Stop, model.Start, model.Demote, model.Promote, model.ReloadTask, model.MigrateTo, model.MigrateFrom:
-		r.Cluster.Errorf("Ignoring " + op.ID + " because " + op.Name + " action cannot be recurring")
+		r.Cluster.Report(model.ConfigErr, "is_recurring_history", "Ignoring "+op.ID+" because "+op.Name+" action cannot be recurring")
 		return 0, false
 	}
-	dup := 0
+	first := ""
 	for _, o := range r.Ops {
-		if o.Name == op.Name && o.IntervalMS == op.IntervalMS && o.ID != "" {
-			if dup++; dup > 1 {
-				r.Cluster.Errorf("Operation " + o.ID + " is a duplicate")
-				return 0, false
-			}
+		if o.Name != op.Name || o.IntervalMS != op.IntervalMS || o.ID == "" {
+			continue
 		}
+		if first != "" {
+			r.Cluster.Report(model.ConfigErr, "is_op_dup", "Operation "+o.ID+" is duplicate of "+first+
+				" (do not use same name and interval combination more than once per resource)")
+			return 0, false
+		}
+		first = o.ID
 	}
 	if plan.FindOp(r, model.Key(r.ID, op.Name, op.IntervalMS), false) == nil {
 		return 0, false

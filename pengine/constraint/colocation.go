@@ -114,6 +114,7 @@ func (s *colocSpec) influences(r *model.Resource) bool {
 		if v, ok := model.Bool(s.influence); ok {
 			return v
 		}
+		s.b.c.Report(model.ConfigErr, "unpack_influence", "Constraint '"+s.id+"' has invalid value for influence (using default)")
 	}
 	return r.Is(model.Critical)
 }
@@ -123,7 +124,7 @@ func (s *colocSpec) simple(n *xmltree.Node) {
 	dep := b.instance(n, b.resource(n.Attr("rsc")), "rsc-instance")
 	pri := b.instance(n, b.resource(n.Attr("with-rsc")), "with-rsc-instance")
 	if dep == nil || pri == nil {
-		b.c.Errorf("Ignoring constraint '" + s.id + "' because a resource does not exist")
+		b.c.Report(model.ConfigErr, "unpack_simple_colocation", "Ignoring constraint '"+s.id+"' because a resource does not exist")
 		return
 	}
 	Colocate(b.c, model.Colocation{ID: s.id, NodeAttr: n.Attr("node-attribute"), Score: s.score, Dependent: dep, Primary: pri,

@@ -24,7 +24,7 @@ func Build(c *model.Cluster, doc *unpack.Doc) {
 	b := &builder{c, doc}
 	doc.Root.Path("configuration", "constraints").Elements(func(n *xmltree.Node) {
 		if _, ok := n.Get("id"); !ok {
-			c.Errorf("Ignoring <" + n.Name + "> constraint without id")
+			c.Report(model.ConfigErr, "pcmk__unpack_constraints", "Ignoring <"+n.Name+"> constraint without id")
 			return
 		}
 		if life := n.Child("lifetime"); life != nil && !b.lives(life) {
@@ -40,7 +40,7 @@ func Build(c *model.Cluster, doc *unpack.Doc) {
 		case "rsc_ticket":
 			b.ticket(n)
 		default:
-			c.Errorf("Unsupported constraint type: " + n.Name)
+			c.Report(model.PeErr, "pcmk__unpack_constraints", "Unsupported constraint type: "+n.Name)
 		}
 	})
 }
@@ -97,7 +97,7 @@ func (b *builder) resources(s *set) (out []*model.Resource, ok bool) {
 	for _, id := range s.refs {
 		r := b.resource(id)
 		if r == nil {
-			b.c.Errorf(s.id + ": No resource found for " + id)
+			b.c.Report(model.ConfigErr, "unpack_colocation_set", s.id+": No resource found for "+id)
 			return out, false
 		}
 		out = append(out, r)
@@ -149,7 +149,7 @@ func (b *builder) endsAsSets(n *xmltree.Node, convert bool, sides []side) (out [
 			continue
 		}
 		if b.tag(id) == nil {
-			b.c.Errorf("Ignoring constraint '" + n.ID() + "' because '" + id + "' is not a valid resource or tag")
+			b.c.Report(model.ConfigErr, "unpack_colocation_tags", "Ignoring constraint '"+n.ID()+"' because '"+id+"' is not a valid resource or tag")
 			return nil, false
 		}
 		tags++
@@ -158,7 +158,7 @@ func (b *builder) endsAsSets(n *xmltree.Node, convert bool, sides []side) (out [
 		return nil, true
 	}
 	if tags == 2 && sides[0].rsc == "rsc" {
-		b.c.Errorf("Ignoring constraint '" + n.ID() + "' because two templates or tags cannot be colocated")
+		b.c.Report(model.ConfigErr, "unpack_colocation_tags", "Ignoring constraint '"+n.ID()+"' because two templates or tags cannot be colocated")
 		return nil, false
 	}
 	for _, sd := range sides {
@@ -189,7 +189,7 @@ func (b *builder) instance(n *xmltree.Node, r *model.Resource, attr string) *mod
 		return r
 	}
 	if !r.IsClone() {
-		b.c.Errorf("Ignoring constraint '" + n.ID() + "' because resource '" + r.ID + "' is not a clone but instance '" + num + "' was requested")
+		b.c.Report(model.ConfigErr, "unpack_simple_colocation", "Ignoring constraint '"+n.ID()+"' because resource '"+r.ID+"' is not a clone but instance '"+num+"' was requested")
 		return nil
 	}
 	for _, k := range r.Children {

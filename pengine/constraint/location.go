@@ -42,7 +42,7 @@ func (b *builder) pattern(n *xmltree.Node, pattern string) {
 	pattern, invert := strings.CutPrefix(pattern, "!")
 	re, err := regexp.CompilePOSIX(pattern)
 	if err != nil {
-		b.c.Errorf("Ignoring constraint '" + n.ID() + "' because rsc-pattern has invalid value '" + pattern + "'")
+		b.c.Report(model.ConfigErr, "unpack_simple_location", "Ignoring constraint '"+n.ID()+"' because rsc-pattern has invalid value '"+pattern+"'")
 		return
 	}
 	for _, r := range b.c.Resources {
@@ -79,7 +79,7 @@ func (b *builder) locate(n *xmltree.Node, r *model.Resource, role, value string,
 		role = n.Attr("role")
 	}
 	if role != "" && rules.ParseRole(role) == model.Unknown {
-		b.c.Errorf("Invalid constraint " + n.ID() + ": Bad role " + role)
+		b.c.Report(model.PeErr, "unpack_rsc_location", "Invalid constraint "+n.ID()+": Bad role "+role)
 	} else if parsed := rules.ParseRole(role); parsed == model.Stopped || parsed == model.Promoted {
 		l.Role = parsed
 	}
@@ -95,7 +95,7 @@ func (b *builder) locateByRules(n *xmltree.Node, r *model.Resource, m *rules.Mat
 		}
 	})
 	if empty {
-		b.c.Errorf("Ignoring constraint '" + n.ID() + "' because it contains no rules")
+		b.c.Report(model.ConfigErr, "unpack_rsc_location", "Ignoring constraint '"+n.ID()+"' because it contains no rules")
 	}
 	if next.Set {
 		b.c.Recheck(next.At.Unix)
@@ -105,7 +105,7 @@ func (b *builder) locateByRules(n *xmltree.Node, r *model.Resource, m *rules.Mat
 // locateByRule makes the constraint of one rule (generate_location_rule).
 func (b *builder) locateByRule(n *xmltree.Node, r *model.Resource, rule *rules.Rule, m *rules.Match, next *rules.Change) {
 	if rule.Role != "" && rules.ParseRole(rule.Role) == model.Unknown {
-		b.c.Errorf("Bad role specified for " + rule.ID + ": " + rule.Role)
+		b.c.Report(model.PeErr, "generate_location_rule", "Bad role specified for "+rule.ID+": "+rule.Role)
 		return
 	}
 	l := b.newLocation(rule.ID, r, n.Attr("resource-discovery"))
@@ -156,7 +156,7 @@ func (b *builder) newLocation(id string, r *model.Resource, discovery string) *m
 		l.Discover = model.DiscoverExclusive
 		r.ExclusiveDiscover = true
 	default:
-		b.c.Errorf("Invalid resource-discovery value " + discovery + " in location constraint")
+		b.c.Report(model.PeErr, "pcmk__new_location", "Invalid resource-discovery value "+discovery+" in location constraint")
 	}
 	b.c.Locations = append(b.c.Locations, l)
 	r.Locations = append(r.Locations, l)

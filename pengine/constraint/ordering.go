@@ -155,7 +155,7 @@ func (b *builder) kind(n *xmltree.Node) kind {
 	case "serialize":
 		return serialize
 	default:
-		b.c.Errorf("Resetting 'kind' for constraint " + n.ID() + " to 'Mandatory' because '" + v + "' is not valid")
+		b.c.Report(model.ConfigErr, "get_ordering_type", "Resetting 'kind' for constraint "+n.ID()+" to 'Mandatory' because '"+v+"' is not valid")
 	}
 	return mandatory
 }
@@ -261,12 +261,12 @@ func orDefault(s, def string) string {
 func (b *builder) orderEnd(n *xmltree.Node, attr string) *model.Resource {
 	id, has := n.Get(attr)
 	if !has {
-		b.c.Errorf("Ignoring constraint '" + n.ID() + "' without " + attr)
+		b.c.Report(model.ConfigErr, "get_ordering_resource", "Ignoring constraint '"+n.ID()+"' without "+attr)
 		return nil
 	}
 	r := b.resource(id)
 	if r == nil {
-		b.c.Errorf("Ignoring constraint '" + n.ID() + "' because resource '" + id + "' does not exist")
+		b.c.Report(model.ConfigErr, "get_ordering_resource", "Ignoring constraint '"+n.ID()+"' because resource '"+id+"' does not exist")
 	}
 	return r
 }
@@ -281,6 +281,8 @@ func minInstances(r *model.Resource, n *xmltree.Node) int {
 		return model.Int(v, 0)
 	}
 	if v, ok := n.Get("require-all"); ok {
+		r.Cluster.ReportOnce(model.PeWarn, "get_minimum_first_instances", "Support for require-all in ordering constraints is deprecated "+
+			"and will be removed in a future release (use clone-min clone meta-attribute instead)")
 		if all, valid := model.Bool(v); valid && !all {
 			return 1
 		}

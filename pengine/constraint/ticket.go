@@ -13,7 +13,7 @@ import (
 func (b *builder) ticket(n *xmltree.Node) {
 	name, has := n.Get("ticket")
 	if !has || name == "" {
-		b.c.Errorf("Ignoring constraint '" + n.ID() + "' without ticket")
+		b.c.Report(model.ConfigErr, "pcmk__unpack_rsc_ticket", "Ignoring constraint '"+n.ID()+"' without ticket")
 		return
 	}
 	t := b.c.Ticket(name)
@@ -35,7 +35,7 @@ func (b *builder) ticket(n *xmltree.Node) {
 	}
 	r := b.instance(n, b.resource(n.Attr("rsc")), "rsc-instance")
 	if r == nil {
-		b.c.Errorf("Ignoring constraint '" + n.ID() + "' because resource '" + n.Attr("rsc") + "' does not exist")
+		b.c.Report(model.ConfigErr, "unpack_simple_rsc_ticket", "Ignoring constraint '"+n.ID()+"' because resource '"+n.Attr("rsc")+"' does not exist")
 		return
 	}
 	b.useTicket(n.ID(), r, t, n.Attr("rsc-role"), n.Attr("loss-policy"))
@@ -52,7 +52,7 @@ func (b *builder) useTicket(id string, r *model.Resource, t *model.Ticket, role,
 		if b.c.Opt.StonithEnabled {
 			use.Loss = model.LossFence
 		} else {
-			b.c.Errorf("Resetting 'loss-policy' for ticket '" + t.ID + "' to 'stop' because fencing is not configured")
+			b.c.Report(model.ConfigErr, "rsc_ticket_new", "Resetting 'loss-policy' for ticket '"+t.ID+"' to 'stop' because fencing is not configured")
 		}
 	case "freeze":
 		use.Loss = model.LossFreeze

@@ -46,5 +46,16 @@ func (c *Cluster) Report(g Gravity, fn, text string) {
 	c.Problems = append(c.Problems, Problem{g, fn, text})
 }
 
+// ReportOnce is Report for what is told once however often it is met
+// (pe_warn_once).
+func (c *Cluster) ReportOnce(g Gravity, fn, text string) {
+	for _, p := range c.Problems {
+		if p.Func == fn && p.Text == text {
+			return
+		}
+	}
+	c.Report(g, fn, text)
+}
+
 // Errorf records a problem of the configuration.
 func (c *Cluster) Errorf(text string) { c.Report(ConfigErr, "", text) }

@@ -305,7 +305,7 @@ func colocateGroup(dep, pri *model.Resource, k *model.Colocation) {
 	case dep.GroupColocated:
 		applyColocation(dep.Children[0], pri, k, true)
 	case k.Score >= model.Inf:
-		dep.Cluster.Errorf(dep.ID + ": Cannot perform mandatory colocation between non-colocated group and " + pri.ID)
+		dep.Cluster.Report(model.ConfigErr, "colocate_group_with", dep.ID+": Cannot perform mandatory colocation between non-colocated group and "+pri.ID)
 	default:
 		for _, m := range dep.Children {
 			applyColocation(m, pri, k, true)
@@ -321,7 +321,7 @@ func withGroup(dep, pri *model.Resource, k *model.Colocation) {
 	case pri.GroupColocated:
 		applyColocation(dep, pri.Children[0], k, false)
 	case k.Score >= model.Inf:
-		dep.Cluster.Errorf(dep.ID + ": Cannot perform mandatory colocation with non-colocated group " + pri.ID)
+		dep.Cluster.Report(model.ConfigErr, "colocate_with_group", dep.ID+": Cannot perform mandatory colocation with non-colocated group "+pri.ID)
 	default:
 		for _, m := range pri.Children {
 			applyColocation(dep, m, k, false)
@@ -349,7 +349,7 @@ func withClone(dep, pri *model.Resource, k *model.Colocation) {
 			interleave(dep, Compatible(dep, pri, model.Unknown, false), k)
 			return
 		}
-		dep.Cluster.Errorf("Cannot interleave " + k.Dependent.ID + " and " + k.Primary.ID + " because they do not support the same number of instances per node")
+		dep.Cluster.Report(model.ConfigErr, "pcmk__clone_apply_coloc_score", "Cannot interleave "+k.Dependent.ID+" and "+k.Primary.ID+" because they do not support the same number of instances per node")
 	}
 	if k.Score < model.Inf {
 		for _, inst := range pri.Children {

@@ -8,6 +8,8 @@
 package place
 
 import (
+	"strconv"
+
 	"github.com/pacesync/pacesync/internal/score"
 	"github.com/pacesync/pacesync/pengine/model"
 	"github.com/pacesync/pacesync/pengine/plan"
@@ -134,10 +136,13 @@ func overThreshold(r *model.Resource, n *model.Node) *model.Resource {
 	if count <= 0 || r.MigrationThreshold-count > 0 {
 		return nil
 	}
+	ban := r
 	if !r.Is(model.Unique) {
-		return r.Top()
+		ban = r.Top()
 	}
-	return r
+	r.Cluster.Report(model.LogWarn, "pcmk__threshold_reached", ban.ID+" cannot run on "+n.Name+" due to reaching migration threshold "+
+		"(clean up resource to allow again)| failures="+strconv.Itoa(int(count))+" migration-threshold="+strconv.Itoa(int(r.MigrationThreshold)))
+	return ban
 }
 
 func banUndiscovered(r *model.Resource, n *model.Node) {

@@ -140,11 +140,17 @@ func updateRunnable(c *model.Cluster, a *model.Action, saved bool) {
 		a.Clear(model.Runnable)
 	case !a.Is(model.OnDC) && !n.Online && (!n.IsGuest() || n.RequiresReset):
 		a.Clear(model.Runnable)
+		if saved {
+			c.Report(model.LogWarn, "update_resource_action_runnable", a.Key+" on "+n.Name+" is unrunnable (node is offline)")
+		}
 		if a.Rsc.Is(model.Managed) && saved && a.Task == model.Stop && !n.Unclean {
 			FenceNode(c, n, "stop is unrunnable", false)
 		}
 	case !a.Is(model.OnDC) && n.Pending:
 		a.Clear(model.Runnable)
+		if saved {
+			c.Report(model.LogWarn, "update_resource_action_runnable", "Action "+a.Key+" on "+n.Name+" is unrunnable (node is pending)")
+		}
 	case a.Needs == model.NeedsNothing:
 		a.Because("", true)
 		if n.IsGuest() && !CanFence(c, n) {

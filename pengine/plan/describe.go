@@ -82,7 +82,7 @@ func describeFailure(c *model.Cluster, a *model.Action, ms uint32) {
 	case "fence":
 		a.OnFail = model.FailFence
 		if !c.Opt.StonithEnabled {
-			c.Errorf("Resetting 'on-fail' for operation '" + a.Key + "' to 'stop' because 'fence' is not valid when fencing is disabled")
+			c.Report(model.ConfigErr, "unpack_operation", "Resetting 'on-fail' for operation '"+a.Key+"' to 'stop' because 'fence' is not valid when fencing is disabled")
 			a.OnFail, a.FailRole = model.FailStop, model.Stopped
 		}
 	case "standby":
@@ -148,7 +148,7 @@ func configuredOnFail(a *model.Action) string {
 	low := strings.ToLower(value)
 	switch {
 	case a.Task == model.Stop && (low == "standby" || low == "demote" || low == "stop"):
-		a.Rsc.Cluster.Errorf("Resetting 'on-fail' for " + a.Rsc.ID + " stop action to default value because '" + value + "' is not allowed for stop")
+		a.Rsc.Cluster.Report(model.ConfigErr, "unpack_operation_on_fail", "Resetting 'on-fail' for "+a.Rsc.ID+" stop action to default value because '"+value+"' is not allowed for stop")
 		return ""
 	case a.Task == model.Demote && !has:
 		for _, op := range a.Rsc.Ops {
@@ -160,7 +160,7 @@ func configuredOnFail(a *model.Action) string {
 		return "ignore"
 	case low == "demote":
 		if a.Op == nil || (!strings.EqualFold(a.Op.Name, model.Promote) && !promotedMonitor(a.Op)) {
-			a.Rsc.Cluster.Errorf("Resetting 'on-fail' for " + a.Rsc.ID + " action to default value because 'demote' is not allowed for it")
+			a.Rsc.Cluster.Report(model.ConfigErr, "unpack_operation_on_fail", "Resetting 'on-fail' for "+a.Rsc.ID+" action to default value because 'demote' is not allowed for it")
 			return ""
 		}
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/rules"
@@ -26,6 +27,8 @@ func Failures(n *model.Node, r *model.Resource, opt FailOpt, op *model.HistoryOp
 		found = 0
 	}
 	if count > 0 && r.FailureTimeout != 0 && blocks(n, r, op) {
+		r.Cluster.Report(model.PeWarn, "pe_get_failcount", "Ignoring failure timeout "+strconv.FormatInt(r.FailureTimeout, 10)+" for "+r.ID+
+			" because it conflicts with on-fail=block")
 		r.FailureTimeout = 0
 	}
 	if opt&Effective != 0 && count > 0 && last > 0 && r.FailureTimeout != 0 && r.Cluster.Now.Unix > last+r.FailureTimeout {

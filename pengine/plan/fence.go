@@ -52,21 +52,31 @@ func FenceNode(c *model.Cluster, n *model.Node, reason string, priorityDelay boo
 	switch {
 	case n.IsGuest():
 		if k := r.Container; !k.Is(model.Failed) && k.Is(model.Managed) {
+			c.Report(model.LogWarn, "pe_fence_node", "Guest node "+n.Name+" will be fenced (by recovering its guest resource "+k.ID+"): "+reason)
 			n.RequiresReset = true
 			k.Set(model.Failed | model.StopOnFail)
 		}
 	case n.Kind == model.Remote && r != nil && r.Container == nil && r.Is(model.OrphanFiller):
 		r.Set(model.Failed | model.StopOnFail)
 	case n.IsRemote():
-		if r == nil || r.Is(model.Managed) {
+		if (r == nil || r.Is(model.Managed)) && !n.RequiresReset {
+			c.Report(model.LogWarn, "pe_fence_node", "Remote node "+n.Name+" "+fate(c, n)+": "+reason)
 			n.RequiresReset = true
 		}
 		n.Unclean = true
 		FenceOp(c, n, Fencing{Optional: true, Reason: reason})
 	case !n.Unclean:
+		c.Report(model.LogWarn, "pe_fence_node", "Cluster node "+n.Name+" "+fate(c, n)+": "+reason)
 		n.Unclean = true
 		FenceOp(c, n, Fencing{Optional: true, Reason: reason, PriorityDelay: priorityDelay})
 	}
+}
+
+func fate(c *model.Cluster, n *model.Node) string {
+	if CanFence(c, n) {
+		return "will be fenced"
+	}
+	return "is unclean"
 }
 
 // Fencing says how a node is to be fenced.

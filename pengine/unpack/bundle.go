@@ -60,7 +60,7 @@ func (u *unpacker) bundle(r *model.Resource, n *xmltree.Node) bool {
 	s := u.bundleSpec(r, n, x)
 	child := n.Child("primitive")
 	if child != nil && !s.hasNetwork() {
-		u.c.Errorf("Cannot control " + r.ID + " inside " + child.ID() + " without either ip-range-start or control-port")
+		u.c.Report(model.PeErr, "pe__unpack_bundle", "Cannot control "+r.ID+" inside "+child.ID()+" without either ip-range-start or control-port")
 		return false
 	}
 	if child != nil {
@@ -127,7 +127,7 @@ func (s *bundleSpec) port(x *xmltree.Node) {
 		p.source = x.Attr("range")
 	}
 	if p.source == "" {
-		s.b.Cluster.Errorf("Invalid port directive " + x.ID())
+		s.b.Cluster.Report(model.PeErr, "pe__unpack_bundle", "Invalid port directive "+x.ID())
 		return
 	}
 	if p.target == "" {
@@ -143,7 +143,7 @@ func (s *bundleSpec) mount(x *xmltree.Node) {
 		m.source, m.perReplica = x.Attr("source-dir-root"), true
 	}
 	if m.source == "" || m.target == "" {
-		s.b.Cluster.Errorf("Invalid mount directive " + x.ID())
+		s.b.Cluster.Report(model.PeErr, "pe__unpack_bundle", "Invalid mount directive "+x.ID())
 		return
 	}
 	s.mounts = append(s.mounts, m)

@@ -18,7 +18,7 @@ func (u *unpacker) clone(r *model.Resource, n *xmltree.Node) bool {
 	k.NodeMax = metaInt(r, k.NodeMax, "clone-node-max")
 	k.Max = u.bounded(r, metaInt(r, k.Max, "clone-max"))
 	if !r.Is(model.Unique) && k.NodeMax > 1 {
-		u.c.Errorf("Ignoring promoted-max for " + r.ID + " because anonymous clones support only one instance per node")
+		u.c.Report(model.ConfigErr, "clone_unpack", "Ignoring promoted-max for "+r.ID+" because anonymous clones support only one instance per node")
 		k.NodeMax = 1
 	}
 	var child *xmltree.Node
@@ -28,7 +28,7 @@ func (u *unpacker) clone(r *model.Resource, n *xmltree.Node) bool {
 		}
 	})
 	if child == nil {
-		u.c.Errorf(r.ID + " has nothing to clone")
+		u.c.Report(model.ConfigErr, "clone_unpack", r.ID+" has nothing to clone")
 		return false
 	}
 	k.ChildID = child.ID()

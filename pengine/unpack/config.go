@@ -76,7 +76,7 @@ func (u *unpacker) options(n *xmltree.Node) {
 	}
 	for _, o := range Options() {
 		if v, ok := all[o.Name]; ok && !o.Valid(v) {
-			u.c.Errorf("Using default value for cluster option '" + o.Name + "' because '" + v + "' is invalid")
+			u.c.Report(model.ConfigErr, "cluster_option_value", "Using default value for cluster option '"+o.Name+"' because '"+v+"' is invalid")
 			all[o.Name] = o.Default
 		} else if !ok {
 			all[o.Name] = o.Default
@@ -95,6 +95,7 @@ func (u *unpacker) options(n *xmltree.Node) {
 	}
 	opt.StartupFencing = opt.StonithEnabled && is("startup-fencing")
 	if opt.StonithAction == "poweroff" {
+		u.c.Report(model.PeWarn, "unpack_config", "Support for stonith-action of 'poweroff' is deprecated and will be removed in a future release (use 'off' instead)")
 		opt.StonithAction = "off"
 	}
 	ms, _ := iso8601.IntervalMS(all["priority-fencing-delay"])
@@ -104,7 +105,13 @@ func (u *unpacker) options(n *xmltree.Node) {
 		opt.ShutdownLockLimit = int64(ms / 1000)
 	}
 	u.quorumPolicy(all["no-quorum-policy"])
+	if opt.RemoveAfterStop {
+		u.c.Report(model.PeWarn, "unpack_config", "Support for the remove-after-stop cluster property is deprecated and will be removed in a future release")
+	}
 	u.health(all)
+	if !opt.StartupFencing {
+		u.c.Report(model.LogWarn, "unpack_config", "Blind faith: not fencing unseen nodes")
+	}
 }
 
 func (u *unpacker) quorumPolicy(v string) {
@@ -119,7 +126,7 @@ func (u *unpacker) quorumPolicy(v string) {
 	case "suicide":
 		switch {
 		case !opt.StonithEnabled:
-			u.c.Errorf("Resetting no-quorum-policy to 'stop' because fencing is disabled")
+			u.c.Report(model.ConfigErr, "unpack_config", "Resetting no-quorum-policy to 'stop' because fencing is disabled")
 		case u.c.Panic || u.c.HaveQuorum:
 			opt.NoQuorum = model.QuorumSuicide
 		}
@@ -165,7 +172,7 @@ func (u *unpacker) nodes(n *xmltree.Node) {
 	n.Each("node", func(x *xmltree.Node) {
 		id, ok := x.Get("id")
 		if !ok {
-			u.c.Errorf("Ignoring <node> entry in configuration without id")
+			u.c.Report(model.ConfigErr, "unpack_nodes", "Ignoring <node> entry in configuration without id")
 			return
 		}
 		kind := model.Ping

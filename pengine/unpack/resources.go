@@ -107,7 +107,7 @@ func (u *unpacker) resources(list []*xmltree.Node) {
 	c := u.c
 	for _, n := range list {
 		if n.ID() == "" {
-			c.Errorf("Ignoring <" + n.Name + "> resource without ID")
+			c.Report(model.ConfigErr, "unpack_resources", "Ignoring <"+n.Name+"> resource without ID")
 			continue
 		}
 		if n.Name == "template" {
@@ -118,7 +118,7 @@ func (u *unpacker) resources(list []*xmltree.Node) {
 		}
 		r := u.resource(n, "", nil)
 		if r == nil {
-			c.Errorf("Ignoring <" + n.Name + "> resource '" + n.ID() + "' because configuration is invalid")
+			c.Report(model.ConfigErr, "unpack_resources", "Ignoring <"+n.Name+"> resource '"+n.ID()+"' because configuration is invalid")
 			continue
 		}
 		c.Resources = append(c.Resources, r)
@@ -130,9 +130,9 @@ func (u *unpacker) resources(list []*xmltree.Node) {
 	}
 	model.MergeSort(c.Resources, func(a, b *model.Resource) int { return int(b.Priority) - int(a.Priority) })
 	if c.Opt.StonithEnabled && !c.Opt.HaveStonith {
-		c.Errorf("Resource start-up disabled since no STONITH resources have been defined")
-		c.Errorf("Either configure some or disable STONITH with the stonith-enabled option")
-		c.Errorf("NOTE: Clusters with shared data need STONITH to ensure data integrity")
+		c.Report(model.ConfigErr, "unpack_resources", "Resource start-up disabled since no STONITH resources have been defined")
+		c.Report(model.ConfigErr, "unpack_resources", "Either configure some or disable STONITH with the stonith-enabled option")
+		c.Report(model.ConfigErr, "unpack_resources", "NOTE: Clusters with shared data need STONITH to ensure data integrity")
 	}
 }
 
@@ -309,7 +309,9 @@ func (u *unpacker) flags(r *model.Resource, n *xmltree.Node) (guest bool) {
 
 func (u *unpacker) recovery(r *model.Resource) {
 	m := r.Meta
-	r.RestartDependents = strings.EqualFold(m["restart-type"], "restart")
+	if r.RestartDependents = strings.EqualFold(m["restart-type"], "restart"); r.RestartDependents {
+		u.c.ReportOnce(model.PeWarn, "pe__unpack_resource", "Support for restart-type is deprecated and will be removed in a future release")
+	}
 	switch strings.ToLower(m["multiple-active"]) {
 	case "stop_only":
 		r.Recovery = model.RecoverStopOnly
@@ -354,11 +356,21 @@ func (u *unpacker) requires(r *model.Resource) {
 			low = "quorum"
 		}
 		if given {
-			u.c.Errorf("Resetting 'requires' for " + r.ID + " to '" + low + "' because '" + value + "' is not valid")
+			u.c.Report(model.ConfigErr, "unpack_requires", "Resetting 'requires' for "+r.ID+" to '"+low+"' because '"+value+"' is not valid")
 		}
 	}
-	if low == "unfencing" && (r.Is(model.FenceDevice) || !opt.StonithEnabled) {
+	why := ""
+	switch {
+	case low == "fencing" && !opt.StonithEnabled:
+		u.c.Report(model.ConfigWarn, "unpack_requires", r.ID+" requires fencing but fencing is disabled")
+	case low == "unfencing" && r.Is(model.FenceDevice):
+		why = "fencing devices cannot require unfencing"
+	case low == "unfencing" && !opt.StonithEnabled:
+		why = "fencing is disabled"
+	}
+	if why != "" {
 		low = "quorum"
+		u.c.Report(model.ConfigWarn, "unpack_requires", "Resetting \"requires\" for "+r.ID+" to \"quorum\" because "+why)
 	}
 	switch low {
 	case "quorum":
@@ -380,12 +392,12 @@ func TargetRole(r *model.Resource) (role model.Role, ok bool) {
 	role = rules.ParseRole(v)
 	switch {
 	case role == model.Unknown:
-		r.Cluster.Errorf("Ignoring 'target-role' for " + r.ID + " because '" + v + "' is not valid")
+		r.Cluster.Report(model.ConfigErr, "get_target_role", "Ignoring 'target-role' for "+r.ID+" because '"+v+"' is not valid")
 		return 0, false
 	case role <= model.Started:
 		return role, true
 	case !r.Top().Is(model.Promotable):
-		r.Cluster.Errorf("Ignoring 'target-role' for " + r.ID + " because '" + v + "' only makes sense for promotable clones")
+		r.Cluster.Report(model.ConfigErr, "get_target_role", "Ignoring 'target-role' for "+r.ID+" because '"+v+"' only makes sense for promotable clones")
 		return 0, false
 	}
 	return role, role == model.Unpromoted
@@ -396,6 +408,8 @@ func (u *unpacker) primitive(r *model.Resource) bool {
 	top := r.Top()
 	class := strings.ToLower(r.Class)
 	if class != "ocf" && class != "stonith" && r.Is(model.Unique) && top.IsClone() {
+		u.c.Report(model.PeWarn, "pe__force_anon", "Ignoring globally-unique for "+top.ID+" because "+r.Class+" resources such as "+r.ID+
+			" can be used only as anonymous clones")
 		top.Clone.NodeMax = 1
 		top.Clone.Max = min(top.Clone.Max, len(u.c.Nodes))
 		clearUnique(top)
@@ -418,6 +432,10 @@ func clearUnique(r *model.Resource) {
 func (u *unpacker) group(r *model.Resource, n *xmltree.Node, instance string) {
 	on := func(name string) bool {
 		v, ok := model.Bool(r.Meta[name])
+		if ok && !v {
+			u.c.ReportOnce(model.PeWarn, "set_group_flag", "Support for the '"+name+"' group meta-attribute is deprecated "+
+				"and will be removed in a future release (use a resource set instead)")
+		}
 		return !ok || v
 	}
 	r.GroupOrdered, r.GroupColocated = on("ordered"), on("collocated")

@@ -1,6 +1,8 @@
 package unpack
 
 import (
+	"strconv"
+
 	"strings"
 
 	"github.com/pacesync/pacesync/pengine/model"
@@ -80,6 +82,8 @@ func (u *unpacker) failedOrIgnored(st *opState, o *model.HistoryOp, parent *mode
 	strategy := u.failureStrategy(st.r, o)
 	container := strategy == model.FailRestartContainer && o.Task == model.Stop
 	if strategy == model.FailIgnore || container {
+		u.c.Report(model.LogWarn, "unpack_rsc_op", "Pretending failed "+o.Task+" ("+resultText(o, rc)+") of "+st.r.ID+" on "+st.n.Name+
+			" at "+u.lastChange(o)+" succeeded | rc="+strconv.Itoa(rc)+" id="+o.ID)
 		u.succeeded(st, o, target)
 		st.r.Set(model.FailureIgnored)
 		u.recordFailed(st, o)
@@ -199,6 +203,8 @@ func (u *unpacker) remap(st *opState, o *model.HistoryOp, target int) (rc, statu
 // it (check_recoverable).
 func (u *unpacker) blockFailedStop(st *opState, o *model.HistoryOp, probe bool) {
 	if !probe && o.Task == model.Stop && !plan.CanFence(u.c, st.n) {
+		u.c.Report(model.ProcErr, "check_recoverable", "No further recovery can be attempted for "+st.r.ID+" because "+o.Task+" on "+st.n.Name+
+			" failed ("+resultText(o, o.RC)+") at "+u.lastChange(o)+" | rc="+strconv.Itoa(o.RC)+" id="+o.ID)
 		st.r.Clear(model.Managed)
 		st.r.Set(model.Block)
 	}
@@ -326,6 +332,12 @@ func (u *unpacker) failed(st *opState, o *model.HistoryOp, rc int) {
 	st.lastFailure = o
 	probe := o.IsProbe()
 	if c.Opt.Symmetric || rc != model.RCNotInstalled {
+		task := o.Task
+		if probe {
+			task = "probe"
+		}
+		c.Report(model.LogWarn, "unpack_rsc_op_failure", "Unexpected result ("+resultText(o, rc)+") was recorded for "+task+" of "+r.ID+
+			" on "+st.n.Name+" at "+u.lastChange(o)+" | rc="+strconv.Itoa(rc)+" id="+o.ID)
 		u.recordFailed(st, o)
 	}
 	a := plan.Draft(c, plan.Spec{Rsc: r, Key: o.Key, Task: o.Task})

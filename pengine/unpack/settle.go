@@ -32,6 +32,7 @@ func (u *unpacker) settle(r *model.Resource, n *model.Node, onFail model.OnFail)
 	}
 	switch {
 	case r.Role != model.Stopped && r.Role != model.Unknown:
+		u.reportOrphan(r, n)
 		u.addRunning(r, n, failed)
 		switch onFail {
 		case model.FailIgnore:

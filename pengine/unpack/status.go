@@ -64,10 +64,16 @@ func (u *unpacker) nodeState(x *xmltree.Node) {
 	id, ok1 := x.Get("id")
 	name, ok2 := x.Get("uname")
 	if !ok1 || !ok2 {
+		missing := "uname"
+		if !ok1 {
+			missing = "id"
+		}
+		c.Report(model.LogWarn, "unpack_node_state", "Ignoring malformed node_state entry without "+missing)
 		return
 	}
 	n := c.NodeAny(id, name)
 	if n == nil {
+		c.Report(model.ConfigWarn, "unpack_node_state", "Ignoring recorded node state for '"+name+"' because it is no longer in the configuration")
 		return
 	}
 	if n.Kind == model.Remote {
@@ -110,6 +116,9 @@ func (u *unpacker) online(x *xmltree.Node, n *model.Node) {
 	}
 	if !up || n.Shutdown {
 		n.Score = -model.Inf
+	}
+	if n.Unclean {
+		u.c.Report(model.ProcWarn, "determine_online_status", n.Name+" is unclean")
 	}
 }
 

@@ -86,6 +86,9 @@ func Parse(in Input) (*model.Cluster, *Doc) {
 	c.RscDefaults = u.sets(defaults, "meta_attributes")
 	c.RscParams = u.sets(defaults, "instance_attributes")
 	u.options(d.section("crm_config"))
+	if !c.HaveQuorum && c.Opt.NoQuorum != model.QuorumIgnore {
+		c.Report(model.LogWarn, "cluster_status", "Fencing and resource management disabled due to lack of quorum")
+	}
 	u.nodes(d.section("nodes"))
 	resources := d.section("resources")
 	u.resources(u.withImplicitRemotes(resources))
@@ -109,14 +112,14 @@ func (u *unpacker) score(s string) score.Score { return score.Parse(s, u.c.Opt.H
 func (u *unpacker) tags(n *xmltree.Node) {
 	n.Each("tag", func(tag *xmltree.Node) {
 		if _, ok := tag.Get("id"); !ok {
-			u.c.Errorf("Ignoring <tag> without id")
+			u.c.Report(model.ConfigErr, "unpack_tags", "Ignoring <tag> without id")
 			return
 		}
 		tag.Each("obj_ref", func(ref *xmltree.Node) {
 			if id, ok := ref.Get("id"); ok {
 				model.AddTag(u.c.Tags, tag.ID(), id)
 			} else {
-				u.c.Errorf("Ignoring <obj_ref> for tag '" + tag.ID() + "' without id")
+				u.c.Report(model.ConfigErr, "unpack_tags", "Ignoring <obj_ref> for tag '"+tag.ID()+"' without id")
 			}
 		})
 	})
