@@ -29,32 +29,47 @@ func fencedCIB(nodes []*lab.Node) string {
 	return b.String()
 }
 
-// idle waits until the cluster has nothing to do and returns where d runs.
+// idle waits until the cluster has nothing to do, on the word of every node that
+// is up, and returns where d runs. What a node says right after a loss may be of
+// before, so it must say it three times running.
 func idle(t *testing.T, ctx context.Context, l *lab.Lab) string {
 	t.Helper()
-	at := ""
-	testwait.For(t, 90*time.Second, "the cluster to be idle", func() bool {
+	at, looks := "", 0
+	testwait.For(t, 2*time.Minute, "the cluster to be idle", func() bool {
+		looks++
 		for _, n := range l.Members() {
 			if n.Daemon(lab.PartPacemaker) == 0 {
 				continue // fenced
 			}
-			dc := n.DC(ctx)
-			if dc == "" {
+			where, ok := rests(ctx, n)
+			if !ok || l.Node(where) == nil || looks > 1 && where != at {
+				looks = 0
 				return false
 			}
-			res, err := n.Exec(ctx, "crmadmin", "-t", "3s", "-q", "-S", dc)
-			if err != nil || strings.TrimSpace(res.Stdout) != "S_IDLE" {
-				return false
-			}
-			res, err = n.Exec(ctx, "crm_resource", "-r", "d", "-W")
-			_, where, ok := strings.Cut(res.Stdout, "on: ")
-			if at = strings.TrimSpace(where); err != nil || !ok || l.Node(at) == nil {
-				return false
-			}
+			at = where
 		}
-		return true
+		return looks == 3
 	})
 	return at
+}
+
+// rests tells whether the node's controller and the DC have nothing to do, and
+// where d runs as the node knows it.
+func rests(ctx context.Context, n *lab.Node) (where string, ok bool) {
+	dc := n.DC(ctx)
+	if dc == "" {
+		return "", false
+	}
+	for _, who := range []string{dc, n.Name()} {
+		res, err := n.Exec(ctx, "crmadmin", "-t", "3s", "-q", "-S", who)
+		state := strings.TrimSpace(res.Stdout)
+		if err != nil || state != "S_IDLE" && (who == dc || state != "S_NOT_DC") {
+			return "", false
+		}
+	}
+	res, err := n.Exec(ctx, "crm_resource", "-r", "d", "-W")
+	_, where, ok = strings.Cut(res.Stdout, "on: ")
+	return strings.TrimSpace(where), ok && err == nil
 }
 
 // mark names one run of the resource: its state file is made by each start.
