@@ -29,7 +29,7 @@ func (k *Keeper) request(r *Request) {
 	switch {
 	case r.Verb == "lrm_refresh":
 		k.notef(Notice, "Ignoring refresh request from Pacemaker Remote 1.1.9 node")
-	case r.Verb == "reprobe" || r.Task == "reprobe":
+	case r.Verb == "probe_again" || r.Task == "probe_again":
 		k.reprobe(r)
 	case r.Rsc == "":
 		k.notef(Err, "Ignoring request for the executor without a resource: %s", r.Verb)

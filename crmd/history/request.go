@@ -17,7 +17,7 @@ const transitioner = "tengine"
 
 // Request asks for something of the executor: an operation, or what tools do.
 type Request struct {
-	Verb      string // lrm_invoke, lrm_delete, lrm_fail, lrm_refresh, reprobe
+	Verb      string // lrm_invoke, lrm_delete, lrm_fail, lrm_refresh, probe_again
 	Task      string // operation, as in the graph
 	OpKey     string
 	Rsc       string // empty when the request names none
