@@ -24,6 +24,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
 	"github.com/pacesync/pacesync/internal/tools/crmverify"
 	"github.com/pacesync/pacesync/internal/tools/ctsexec"
+	"github.com/pacesync/pacesync/internal/tools/ctsfence"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
 	"github.com/pacesync/pacesync/internal/tools/stonithadmin"
@@ -59,6 +60,7 @@ func applets() []applet.Applet {
 		{Name: "pacemaker-controld", Dir: libexec, Summary: "coordinates the cluster's response to events", Run: crmd.Run},
 		{Name: "pacemaker-execd", Dir: libexec, Summary: "runs resource agents for the controller", Run: lrmd.Run},
 		{Name: "cts-exec-helper", Dir: libexec, Summary: "one call of the executor's interface, for regression tests", Run: ctsexec.Run},
+		{Name: "cts-fence-helper", Dir: libexec, Summary: "calls of the fencer's interface, for regression tests", Run: ctsfence.Run},
 		{Name: "pacemaker-schedulerd", Dir: libexec, Summary: "computes what the cluster has to do", Run: schedulerd.Run},
 		{Name: "cibadmin", Dir: sbin, Summary: "read and change the CIB, of the cluster or in a file", Run: cibadmin.Run},
 		{Name: "pacemaker-based", Dir: libexec, Summary: "the CIB daemon: configuration and status, the same on every node", Run: cib.Run},

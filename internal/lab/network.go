@@ -56,7 +56,9 @@ func (l *Lab) startSwitch(networks int) error {
 	var b strings.Builder
 	b.WriteString("link set lo up\n")
 	for k := range networks {
-		fmt.Fprintf(&b, "link add br%d type bridge mcast_snooping 0\nlink set br%d up\n", k, k)
+		// A bridge without an address of its own takes the least of its ports': it
+		// would change when a node goes, and what nodes know of the switch with it.
+		fmt.Fprintf(&b, "link add br%d address 02:00:00:00:fe:%02x type bridge mcast_snooping 0\nlink set br%d up\n", k, k, k)
 	}
 	_, err := l.onSwitch(b.String(), "ip", "-batch", "-")
 	return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -189,6 +190,70 @@ func others(n []*lab.Node, not *lab.Node) []*lab.Node {
 	}
 	return out
 }
+
+// TestFencedKilled: a fencer that dies is started again and knows its devices;
+// nothing is fenced for it. Then a topology: the first level fails, the second,
+// of two devices, is done as off, off, on, on.
+func TestFencedKilled(t *testing.T) {
+	l := fencedMix(t, 1, "n1", "n2", "n3")
+	power, err := l.ServePower()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer power.Close()
+	ctx := labtest.Context(t, 4*time.Minute)
+	n := l.Members()
+	fail := lab.File{Path: "/usr/sbin/fence_never", Mode: 0o755, Content: neverAgent}
+	for _, m := range n {
+		if err := m.AddFile(fail); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load(t, ctx, n[0], fenceCIB(fenceDevice("never", "fence_never", "n3")+fenceDevice("a", "fence_lab", "n3")+fenceDevice("b", "fence_lab", "n3"),
+		`<fencing-level id="l1" target="n3" index="1" devices="never"/><fencing-level id="l2" target-pattern="^n[0-9]$" index="2" devices="none"/>`+
+			`<fencing-level id="l3" target="n3" index="3" devices="a,b"/>`))
+	started(t, ctx, n[0], 3)
+	for _, m := range n {
+		p, ok := m.Program("pacemaker-fenced")
+		if !ok {
+			t.Fatalf("%s: no fencer", m.Name())
+		}
+		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		testwait.For(t, 30*time.Second, "a new fencer", func() bool {
+			now, ok := m.Program("pacemaker-fenced")
+			return ok && now.PID != p.PID
+		})
+		testwait.For(t, 30*time.Second, "its devices", func() bool {
+			r, err := m.Exec(ctx, "stonith_admin", "-L")
+			return err == nil && strings.Contains(r.Stdout, "3 fence devices")
+		})
+	}
+	started(t, ctx, n[0], 3)
+	if e := power.Events(); len(e) > 0 {
+		t.Errorf("fenced without need: %v", e)
+	}
+	admin(t, ctx, n[0], 0, "--reboot", "n3", "--timeout", "40")
+	var did []string
+	for _, e := range power.Events() {
+		did = append(did, e.Action)
+	}
+	if got := strings.Join(did, " "); got != "off off on on" {
+		t.Errorf("the power switch did %q", got)
+	}
+	wantHistory(t, ctx, n[:2], "n3")
+}
+
+// neverAgent fails at what counts.
+const neverAgent = `#!/bin/bash
+while read -r line; do case $line in action=*) action=${line#*=};; esac; done
+case $action in
+metadata) echo '<resource-agent name="fence_never"><parameters><parameter name="plug"/></parameters><actions><action name="off"/><action name="on"/><action name="reboot"/><action name="monitor"/><action name="metadata"/></actions></resource-agent>';;
+monitor) ;;
+*) echo "out of order" >&2; exit 1;;
+esac
+`
 
 // TestFencedIPMI: fence_ipmilan within our fencer, against the BMCs of the lab.
 func TestFencedIPMI(t *testing.T) {
