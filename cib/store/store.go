@@ -256,7 +256,8 @@ func Prepare(cib *xmltree.Node, now time.Time) *xmltree.Node {
 func (d *Dir) Write(cib *xmltree.Node, now time.Time) (sum string, err error) {
 	live := d.path(liveName)
 	var ignore Found
-	if _, err := readVerified(live, live+signature, &ignore); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	old, err := readVerified(live, live+signature, &ignore)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !(errors.Is(err, ErrModified) && d.finishInterrupted(old, &ignore)) {
 		return "", fmt.Errorf("%s %w: %w", live, ErrLive, err)
 	}
 	if err := d.backup(); err != nil {
@@ -265,10 +266,13 @@ func (d *Dir) Write(cib *xmltree.Node, now time.Time) (sum string, err error) {
 	out := Prepare(cib, now)
 	sum = digest.OnDisk(out)
 	var made []string
+	litter := true
 	defer func() {
 		if err != nil {
 			for _, name := range made {
-				_ = os.Remove(name) // what is left is only litter
+				if litter {
+					_ = os.Remove(name) // nothing can be done about it
+				}
 			}
 			err = fmt.Errorf("%w: %w", ErrSave, err)
 		}
@@ -291,6 +295,10 @@ func (d *Dir) Write(cib *xmltree.Node, now time.Time) (sum string, err error) {
 		}
 		if err := os.Rename(made[i], name); err != nil {
 			return "", err
+		}
+		if i == 0 {
+			// From here on the new signature is wanted even where it is: see finishInterrupted.
+			litter = false
 		}
 	}
 	return sum, d.sync()

@@ -194,7 +194,7 @@ func TestCIBMixed(t *testing.T) {
 func TestCIBDigests(t *testing.T) {
 	l := mixedCIB(t)
 	nodes := l.Members()
-	on(t, nodes[2], "cibadmin", "-M", "-c", "-o", "crm_config", "-X", `<cluster_property_set id="other"><nvpair id="o" name="o" value="&lt;&#10;ä"/></cluster_property_set>`)
+	on(t, nodes[2], "cibadmin", "-C", "-o", "crm_config", "-X", `<cluster_property_set id="other"><nvpair id="o" name="o" value="&lt;&#10;ä"/></cluster_property_set>`)
 	requireSame(t, l, "a change")
 	var sums []string
 	for _, n := range nodes {
