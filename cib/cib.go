@@ -99,7 +99,7 @@ func Run(e *applet.Env) int {
 	}
 	k := daemonkit.Start(daemonkit.Options{Program: program, Verbose: o.verbose, Stderr: e.Stderr})
 	return k.Main(func() pcmk.Exit {
-		d := &daemon{kit: k, opts: o, ipc: make(chan crmipc.Event, 256), group: make(chan crmcluster.Event, 256), clients: map[string]*crmipc.Client{}}
+		d := &daemon{kit: k, opts: o, ipc: make(chan crmipc.Event, 256), group: make(chan crmcluster.Event, 256), clients: map[string]*crmipc.Client{}, daemons: map[string]bool{}}
 		if code := d.start(e.Stderr); code >= 0 {
 			return code
 		}
@@ -130,8 +130,9 @@ type daemon struct {
 	ipc     chan crmipc.Event
 	group   chan crmcluster.Event
 	clients map[string]*crmipc.Client
-	limit   uint32       // of events that wait for a daemon of the cluster, 0: the default
-	current crmipc.Event // the request being served
+	daemons map[string]bool // clients that are daemons of the cluster
+	limit   uint32          // of events that wait for a daemon of the cluster, 0: the default
+	current crmipc.Event    // the request being served
 	closing bool
 	ended   bool
 	status  pcmk.Exit // once ended
@@ -350,6 +351,7 @@ func (d *daemon) clientEvent(ev crmipc.Event) {
 		d.engine.Connect(engine.Client{ID: c.ID, PID: c.PID, User: c.User, Privileged: c.Privileged, Write: c.Service != socketRO})
 	case crmipc.Disconnected:
 		delete(d.clients, c.ID)
+		delete(d.daemons, c.ID)
 		d.engine.Disconnect(c.ID)
 		d.leave()
 	case crmipc.Message:
@@ -409,7 +411,8 @@ func (d *daemon) effects() {
 		case engine.Options:
 			d.setLimit(x.IPCLimit)
 		case engine.Daemon:
-			if c := d.clients[x.Client]; c != nil && d.limit > 0 {
+			if c := d.clients[x.Client]; c != nil {
+				d.daemons[x.Client] = true
 				c.SetQueueMax(d.limit)
 			}
 		case engine.Exit:
@@ -452,10 +455,8 @@ func (d *daemon) setLimit(text string) {
 		return
 	}
 	d.limit = n
-	for _, c := range d.clients {
-		if pcmk.IsDaemonName(c.Name) {
-			c.SetQueueMax(n)
-		}
+	for id := range d.daemons {
+		d.clients[id].SetQueueMax(n)
 	}
 }
 

@@ -164,7 +164,7 @@ func (g cibRequests) query() []string {
 func TestCIBMixed(t *testing.T) {
 	l := mixedCIB(t)
 	nodes := l.Members()
-	rounds := 8
+	rounds := 6
 	if os.Getenv("E2E_LONG") != "" {
 		rounds = 100
 	}
@@ -187,12 +187,12 @@ func TestCIBMixed(t *testing.T) {
 			}
 		}
 	}
+	compareDigests(t, l)
 }
 
-// TestCIBDigests: on disk and on the wire both daemons have the same digests,
-// and each tool of Debian's reads what ours wrote.
-func TestCIBDigests(t *testing.T) {
-	l := mixedCIB(t)
+// compareDigests looks at the digests on disk and on the wire, which Debian's tools compute.
+func compareDigests(t *testing.T, l *lab.Lab) {
+	t.Helper()
 	nodes := l.Members()
 	on(t, nodes[2], "cibadmin", "-C", "-o", "crm_config", "-X", `<cluster_property_set id="other"><nvpair id="o" name="o" value="&lt;&#10;ä"/></cluster_property_set>`)
 	requireSame(t, l, "a change")
@@ -209,5 +209,114 @@ func TestCIBDigests(t *testing.T) {
 	}
 	if sums[0] != sums[1] || sums[2] != sums[1] {
 		t.Errorf("%q", sums)
+	}
+}
+
+const cibDir = "/var/lib/pacemaker/cib"
+
+// logged waits for a line in a node's log.
+func logged(t *testing.T, n *lab.Node, what string) {
+	t.Helper()
+	testwait.For(t, 40*time.Second, n.Name()+" logs "+what, func() bool {
+		b, err := os.ReadFile(n.Path("/var/log/pacemaker/pacemaker.log"))
+		return err == nil && strings.Contains(string(b), what)
+	})
+}
+
+// TestCIBFiles: a full disk, a spoilt file and files of the other daemon, and what
+// the operator is told.
+func TestCIBFiles(t *testing.T) {
+	labtest.Pacemaker(t)
+	l := labtest.Up(t, lab.Options{Nodes: []lab.NodeSpec{{Ours: []string{based}}, {}}})
+	ours, theirs := l.Members()[0], l.Members()[1]
+	on(t, ours, "sh", "-c", "mount -t tmpfs -o size=256k tmpfs "+cibDir+" && chown hacluster:haclient "+cibDir+" && chmod 750 "+cibDir)
+	labtest.Start(t, l)
+	change := func(name string) {
+		t.Helper()
+		if res := on(t, ours, "crm_attribute", "-n", name, "-v", "1"); res.Code != 0 {
+			t.Fatalf("%+v", res)
+		}
+	}
+	saved := func(n *lab.Node, what string) {
+		t.Helper()
+		testwait.For(t, 40*time.Second, n.Name()+" writes "+what, func() bool {
+			return strings.Contains(on(t, n, "cat", cibDir+"/cib.xml").Stdout, `name="`+what+`"`)
+		})
+	}
+	change("before")
+	saved(ours, "before")
+	on(t, ours, "sh", "-c", "dd if=/dev/zero of="+cibDir+"/fill bs=1k 2>/dev/null")
+	change("full")
+	logged(t, ours, "no space left on device")
+	if strings.Contains(on(t, ours, "cat", cibDir+"/cib.xml").Stdout, `name="full"`) {
+		t.Error("written to a full disk")
+	}
+	if !strings.Contains(localCIB(t, ours), `name="full"`) {
+		t.Error("the change is not in effect")
+	}
+	on(t, ours, "rm", cibDir+"/fill")
+	saved(ours, "full") // without any further change
+	change("after")
+	saved(ours, "after")
+
+	ctx := labtest.Context(t, 4*time.Minute)
+	stop := func(n *lab.Node) {
+		t.Helper()
+		if err := n.Stop(ctx, lab.PartPacemaker); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart := func(n *lab.Node) {
+		t.Helper()
+		if err := n.Start(ctx, lab.PartPacemaker); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.WaitDC(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop(ours)
+	stop(theirs)
+	on(t, ours, "sh", "-c", "sed -i s/after/AFTER/ "+cibDir+"/cib.xml")
+	restart(ours)
+	logged(t, ours, "digest does not match")
+	logged(t, ours, "Continuing with last valid configuration archive")
+	if cib := localCIB(t, ours); !strings.Contains(cib, `name="full"`) || strings.Contains(cib, "AFTER") {
+		t.Errorf("it went on with\n%s", cib)
+	}
+	change("again")
+	saved(ours, "again")
+	stop(ours)
+
+	// Debian's daemon starts from what ours left, and ours from what Debian's left.
+	pass := func(from, to *lab.Node) {
+		t.Helper()
+		tar := on(t, from, "sh", "-c", "cd "+cibDir+" && tar cf - cib.xml cib.xml.sig | base64 -w0")
+		if res, err := to.ExecInput(ctx, tar.Stdout, "sh", "-c", "cd "+cibDir+" && rm -f * && base64 -d | tar xpf -"); err != nil {
+			t.Fatalf("%+v %v", res, err)
+		}
+		restart(to)
+		if !strings.Contains(localCIB(t, to), `name="again"`) {
+			t.Errorf("%s does not know what %s left", to.Name(), from.Name())
+		}
+		stop(to)
+	}
+	pass(ours, theirs)
+	pass(theirs, ours)
+}
+
+// TestCIBStrangers: who is neither root nor in haclient gets no access at all.
+func TestCIBStrangers(t *testing.T) {
+	l := labtest.Cluster(t, 1, based)
+	n := l.Members()[0]
+	before := localCIB(t, n)
+	for _, args := range [][]string{{"-B"}, {"-Q"}, {"-E", "--force"}} {
+		res := on(t, n, append([]string{"setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "cibadmin"}, args...)...)
+		if res.Code == 0 || strings.Contains(res.Stdout, "<cib") {
+			t.Errorf("%q: %+v", args, res)
+		}
+	}
+	if after := localCIB(t, n); after != before {
+		t.Errorf("changed to\n%s", after)
 	}
 }
