@@ -56,7 +56,8 @@ func cibXML(nodes []*lab.Node, f fence) string {
 		if f == bmc {
 			agent = "fence_ipmilan"
 			params = append(params, [][2]string{{"ip", lab.Addr(managementNet, 100+n.ID())}, {"username", labbmc.User},
-				{"password", labbmc.Password}, {"lanplus", "1"}}...)
+				{"password", labbmc.Password}, {"lanplus", "1"},
+				{"power_wait", "0"}}...) // these BMCs have acted when they answer; off is read back all the same
 		}
 		fmt.Fprintf(&devices, "<primitive id=%q class=\"stonith\" type=%q><instance_attributes id=\"%s-params\">", id, agent, id)
 		for _, p := range params {

@@ -1,9 +1,9 @@
 // Package demo is `pacesync demo`: the main job of a cluster from start to end
 // on real parts, measured and judged.
 //
-// Three nodes run our corosync (or Debian's, as the reference) under Debian's
-// Pacemaker and keep a web server with a floating address alive while the demo
-// kills the server, cuts a node off and lets it return. A client asks the
+// Three nodes run our corosync and Pacemaker (or Debian's, of either half) and
+// keep a web server with a floating address alive while the demo kills the
+// server, cuts a node off and lets it return. A client asks the
 // address all the time. `make demo` calls it; it replaces nothing upstream.
 package demo
 
@@ -44,7 +44,7 @@ usage: pacesync demo [-ref] [-keep] [-corosync ours|debian] [-pacemaker ours|deb
   -ref        first the same with Debian's programs, then both side by side
   -keep       leave the cluster up and say how to look into it
   -corosync   whose corosync: ours (default) or debian
-  -pacemaker  whose pacemaker: ours or debian (default)
+  -pacemaker  whose pacemaker: ours (default) or debian
   -fence      bmc: fence_ipmilan and a simulated BMC for each node (default with our pacemaker); script: an agent that asks the lab's power switch
   -dc         which node is the controller when the active node is cut off: that node, another one, or whichever it is (default)
 exit status: 0 all as it should be; 1 not, and why
@@ -99,7 +99,7 @@ func parse(e *applet.Env) (*options, error) {
 	f := flag.NewFlagSet("pacesync demo", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	ref, keep := f.Bool("ref", false, ""), f.Bool("keep", false, "")
-	corosync, pacemaker := f.String("corosync", "ours", ""), f.String("pacemaker", "debian", "")
+	corosync, pacemaker := f.String("corosync", "ours", ""), f.String("pacemaker", "ours", "")
 	with, dc := f.String("fence", "", ""), f.String("dc", "any", "")
 	err := f.Parse(e.Args)
 	if errors.Is(err, flag.ErrHelp) {

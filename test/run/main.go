@@ -58,16 +58,20 @@ func unitPackages() ([]string, error) {
 // long returns the parts of the full counts.
 func long() map[string][]step {
 	full := []string{"E2E=1", "E2E_LONG=1"}
-	var demos []step
+	demos := map[string][]step{}
 	for i := range 10 {
-		demos = append(demos, step{name: fmt.Sprintf("demo %d of 10", i+1), args: []string{"bin/pacesync", "demo"}})
+		dc := []string{"active", "other"}[i%2]
+		demos["demo"] = append(demos["demo"], step{name: fmt.Sprintf("demo %d of 10, controller: %s node", i+1, dc), args: []string{"bin/pacesync", "demo", "-dc", dc}})
+		demos["demo-corosync"] = append(demos["demo-corosync"],
+			step{name: fmt.Sprintf("demo with Debian's Pacemaker %d of 10", i+1), args: []string{"bin/pacesync", "demo", "-pacemaker", "debian"}})
 	}
 	return map[string][]step{
-		"mixed": {goTest("mixed rings, 10,000 messages", full, "-count=1", "-v", "-timeout=60m", "-run=^TestMixed", "./test/e2e")},
-		"e2e":   {goTest("end to end, full counts", full, "-count=1", "-p=1", "-timeout=60m", "./test/...")},
-		"hogs":  {goTest("10 minutes under load", full, "-count=1", "-v", "-timeout=60m", "-run=^TestHogs", "./test/e2e")},
-		"demo":  demos,
-		"tools": {goTest("tools on files, all CIBs", full, "-count=1", "-v", "-timeout=60m", "-run=Offline", "./test/pcmk")},
+		"mixed":         {goTest("mixed rings, 10,000 messages", full, "-count=1", "-v", "-timeout=60m", "-run=^TestMixed", "./test/e2e")},
+		"e2e":           {goTest("end to end, full counts", full, "-count=1", "-p=1", "-timeout=60m", "./test/...")},
+		"hogs":          {goTest("10 minutes under load", full, "-count=1", "-v", "-timeout=60m", "-run=^TestHogs", "./test/e2e")},
+		"demo":          demos["demo"],
+		"demo-corosync": demos["demo-corosync"],
+		"tools":         {goTest("tools on files, all CIBs", full, "-count=1", "-v", "-timeout=60m", "-run=Offline", "./test/pcmk")},
 		"sim": {goTest("totem simulator, 10,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestSeeds$",
 			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going")},
 		"pengine": {goTest("scheduler beside the original, 20,000 generated CIBs", full, "-count=1", "-v", "-timeout=60m", "-run=^TestGenerated$",
