@@ -16,6 +16,7 @@ import (
 	"github.com/pacesync/pacesync/cib/client"
 	"github.com/pacesync/pacesync/crmd/election"
 	ewire "github.com/pacesync/pacesync/crmd/election/wire"
+	"github.com/pacesync/pacesync/internal/alerts"
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/attrd/core"
 	"github.com/pacesync/pacesync/internal/attrd/wire"
@@ -56,7 +57,7 @@ func serve(k *daemonkit.Kit) pcmk.Exit {
 		return pcmk.ExitOK
 	}
 	d := &daemon{
-		kit: k, log: k.Log, alarm: daemonkit.NewAlarm(), stores: map[int]int{},
+		kit: k, log: k.Log, alarm: daemonkit.NewAlarm(), stores: map[int]int{}, alerter: newAlerter(k.Log),
 		clients: make(chan crmipc.Event, 64), cluster: make(chan crmcluster.Event, 64), cibNews: make(chan client.Event, 64),
 	}
 	defer d.close()
@@ -106,6 +107,10 @@ type daemon struct {
 	stores  map[int]int // token of a write under way, by the number of its request
 	overdue daemonkit.Timers[int]
 	erase   int // number of the request that clears this node's attributes
+
+	config  int // number of the request for the alerts' configuration
+	alerts  []alerts.Alert
+	alerter *alerter
 }
 
 // open connects in the order that lets clients and peers take the CIB for
@@ -126,8 +131,9 @@ func (d *daemon) open() (pcmk.Exit, bool) {
 	}
 	d.log.Info("Cluster connection active")
 	d.peers = crmcluster.NewPeers(d.group.NodeID(), d.group.Name(), false)
+	d.core = core.New(core.Config{Self: d.group.Name(), SelfID: d.group.NodeID()})
 	d.eraseOwn()
-	d.core = core.New(core.Config{Self: d.group.Name(), SelfID: d.group.NodeID(), Token: d.erase})
+	d.readAlerts()
 	d.core.Joined(moment(), d.group.Name(), d.group.NodeID())
 	d.core.Start(moment())
 	d.carryOut()
@@ -154,7 +160,7 @@ func (d *daemon) connectCIB() (pcmk.Exit, bool) {
 	for try := 1; ; try++ {
 		d.log.Debug(fmt.Sprintf("Connection attempt %d to the CIB manager", try))
 		ctx, cancel := context.WithTimeout(context.Background(), dialPatience)
-		c, err := client.Dial(ctx, service, client.Options{Notify: []string{client.ReplaceNotify}})
+		c, err := client.Dial(ctx, service, client.Options{Notify: []string{client.ReplaceNotify, client.DiffNotify}})
 		cancel()
 		if err == nil {
 			d.cib = c
@@ -291,7 +297,17 @@ func (d *daemon) peer(ev crmcluster.Event) {
 func (d *daemon) news(ev client.Event) {
 	switch {
 	case ev.Kind == client.Notify && ev.Type == client.ReplaceNotify:
-		d.core.CIBReplaced(moment(), ev.Type, changedSections(ev.XML))
+		sections := changedSections(ev.XML)
+		if sections&core.SectionAlerts != 0 {
+			d.readAlerts()
+		}
+		d.core.CIBReplaced(moment(), ev.Type, sections)
+	case ev.Kind == client.Notify:
+		if alerts.ConfigChanged(ev.XML, false) {
+			d.readAlerts()
+		}
+	case ev.Kind == client.Reply && ev.ID == d.config:
+		d.alertsRead(ev.RC, ev.Data)
 	case ev.Kind == client.Reply && ev.ID == d.erase:
 		text := "Cleared transient attributes: " + ev.RC.Error()
 		if ev.RC != pcmk.OK {
@@ -337,6 +353,8 @@ func (d *daemon) carryOut() {
 			d.group.Send(d.to(e.Msg.To), pcmk.MsgCRMD, doc)
 		case core.Store:
 			d.store(e)
+		case core.Alert:
+			d.alert(e)
 		}
 	}
 }

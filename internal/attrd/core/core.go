@@ -27,9 +27,6 @@ const ElectionTimeout = 2 * time.Minute
 type Config struct {
 	Self   string
 	SelfID uint32
-	// Token is the last one that was used: tokens go on from it, so that they can
-	// be the numbers that requests to the CIB have in its log.
-	Token int
 }
 
 // Level is a severity with the numbers of syslog.
@@ -113,7 +110,7 @@ type Core struct {
 
 // New returns an attribute manager without values.
 func New(cfg Config) *Core {
-	return &Core{cfg: cfg, lastToken: cfg.Token, attrs: map[string]*attribute{}, peers: map[string]*peer{}, remotes: map[string]bool{}, minProtocol: -1,
+	return &Core{cfg: cfg, attrs: map[string]*attribute{}, peers: map[string]*peer{}, remotes: map[string]bool{}, minProtocol: -1,
 		election: election.New(election.Config{Self: cfg.Self, FeatureSet: pcmk.FeatureSet, Timeout: ElectionTimeout})}
 }
 
@@ -132,6 +129,11 @@ func (c *Core) Start(at election.Moment) {
 	c.send("", wire.Message{Root: "attrd_broadcast_protocol", Source: "pacemaker-attrd", Value: wire.Value{Task: wire.Update,
 		Name: wire.ProtocolAttr, Value: strconv.Itoa(wire.Protocol), Host: c.cfg.Self, HostID: c.cfg.SelfID, Private: true}})
 }
+
+// SkipTokens has the tokens go on after used: the shell makes requests of its own,
+// and so a token is the number that a write has in the CIB's log. No write may be
+// waiting in the effects.
+func (c *Core) SkipTokens(used int) { c.lastToken = max(c.lastToken, used) }
 
 // Stop makes the daemon take no further part but in elections, where its vote may be needed.
 func (c *Core) Stop() { c.stopping = true }
