@@ -57,7 +57,7 @@ func (m *machine) installSuite() {
 
 // TestExecSuite runs Pacemaker's own regression suite of the executor on ours.
 // By default the tests of a few names, one of each class of agents among them;
-// with E2E_LONG all of them.
+// with E2E_LONG all of them, with EXEC_SUITE="-p NAME" those chosen.
 func TestExecSuite(t *testing.T) {
 	m := newMachine(t)
 	m.install()
@@ -69,6 +69,9 @@ func TestExecSuite(t *testing.T) {
 	limit := 12 * time.Minute
 	if os.Getenv("E2E_LONG") != "" {
 		patterns, limit = []string{""}, 40*time.Minute
+	}
+	if chosen := os.Getenv("EXEC_SUITE"); chosen != "" {
+		patterns = []string{chosen}
 	}
 	ctx := labtest.Context(t, limit)
 	for _, p := range patterns {
