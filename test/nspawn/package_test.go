@@ -1,6 +1,7 @@
 package nspawn
 
 import (
+	"bytes"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,7 +63,8 @@ func TestPackage(t *testing.T) {
 // TestReproducible: two runs of packaging/build give the same bytes.
 func TestReproducible(t *testing.T) {
 	labtest.Need(t, filepath.Join(labtest.Bin(t), "pacesync"))
-	if string(buildDeb(t)) != string(buildDeb(t)) {
+	first, second := buildDeb(t), buildDeb(t)
+	if !bytes.Equal(first, second) {
 		t.Error("two packages of one binary differ")
 	}
 }

@@ -48,6 +48,13 @@ esac
 exit 3
 `
 
+// execdAlert is an alert agent that writes down who it is and what it is told,
+// without what differs between any two runs.
+const execdAlert = `#!/bin/sh
+echo "uid=$(id -un) groups=$(id -Gn) cwd=$PWD $(env | grep -E '^CRM_(alert|notify)_' | grep -vE '_(timestamp|exec_time|node_sequence)' | sort | tr '\n' ' ')" >>/run/crm/alerts
+[ -n "$CRM_alert_node_sequence" ] && [ "$CRM_alert_node_sequence" = "$CRM_notify_node_sequence" ] || echo "no sequence" >>/run/crm/alerts
+`
+
 // execdCIB has one resource of each kind of trouble.
 func execdCIB() string {
 	var b strings.Builder
@@ -56,7 +63,8 @@ func execdCIB() string {
 		fmt.Fprintf(&b, `<primitive id=%q class="ocf" provider="test" type="execdump"><instance_attributes id="%s-p"><nvpair id="%s-mode" name="mode" value=%q/><nvpair id="%s-odd" name="odd" value="a &quot;b&quot; $c &amp; d"/></instance_attributes>`+
 			`<operations><op id="%s-start" name="start" interval="0" timeout="3s"/><op id="%s-mon" name="monitor" interval="2s" timeout="10s"/></operations></primitive>`, mode, mode, mode, mode, mode, mode, mode)
 	}
-	b.WriteString(`<primitive id="lsb" class="lsb" type="execdlsb"/><primitive id="none" class="ocf" provider="test" type="nothere"/></resources></configuration>`)
+	b.WriteString(`<primitive id="lsb" class="lsb" type="execdlsb"/><primitive id="none" class="ocf" provider="test" type="nothere"/></resources>` +
+		`<alerts><alert id="al" path="/usr/lib/ocf/resource.d/test/alert"><select><select_resources/></select><recipient id="al-r" value="somebody"/></alert></alerts></configuration>`)
 	return b.String()
 }
 
@@ -70,6 +78,7 @@ func execdCluster(t *testing.T, ours ...string) (*lab.Lab, *lab.Node, context.Co
 		Nodes: []lab.NodeSpec{{Ours: ours}},
 		Files: []lab.File{
 			{Path: "/usr/lib/ocf/resource.d/test/execdump", Content: execdDump, Mode: 0o755},
+			{Path: "/usr/lib/ocf/resource.d/test/alert", Content: execdAlert, Mode: 0o755},
 			{Path: "/etc/init.d/execdlsb", Content: execdLSB, Mode: 0o755},
 		},
 	})
@@ -106,10 +115,15 @@ func execdOutcome(t *testing.T, ours ...string) (env map[string]string, history 
 		}
 		env[f] = r.Stdout
 	}
+	alerts, err := n.Exec(ctx, "sort", "-u", "/run/crm/alerts")
+	if err != nil || !strings.Contains(alerts.Stdout, "CRM_alert_rsc=lsb") {
+		t.Errorf("alerts: %v %s", err, alerts.Stdout)
+	}
+	env["alerts"] = alerts.Stdout
 	if r, err := n.Exec(ctx, "bash", "-c", "kill -0 $(cat /var/lib/pacemaker/execd-test/hang.pid)"); err == nil {
 		t.Errorf("what the agent had started outlives its timeout: %s", r.Stdout)
 	}
-	r, err := n.Exec(ctx, "cibadmin", "-Q", "--xpath", "//lrm_resources")
+	r, err = n.Exec(ctx, "cibadmin", "-Q", "--xpath", "//lrm_resources")
 	if err != nil {
 		t.Fatal(err)
 	}
