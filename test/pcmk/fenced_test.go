@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,7 +54,8 @@ func started(t *testing.T, ctx context.Context, n *lab.Node, count int) {
 	})
 }
 
-// fencedMix is which nodes have our fencer.
+// fencedMix builds a cluster in which some nodes have our fencer, and the
+// daemons that E2E_OURS names.
 func fencedMix(t *testing.T, networks int, ours ...string) *lab.Lab {
 	t.Helper()
 	labtest.Pacemaker(t)
@@ -60,7 +63,7 @@ func fencedMix(t *testing.T, networks int, ours ...string) *lab.Lab {
 	for i := range specs {
 		for _, name := range ours {
 			if name == fmt.Sprintf("n%d", i+1) {
-				specs[i].Ours = []string{"pacemaker-fenced"}
+				specs[i].Ours = append([]string{"pacemaker-fenced"}, strings.Fields(os.Getenv("E2E_OURS"))...)
 			}
 		}
 	}
@@ -292,3 +295,62 @@ func TestFencedIPMI(t *testing.T) {
 		t.Error("a BMC did not answer")
 	}
 }
+
+// TestFencedSuite runs Pacemaker's own regression suite for the fencer with our
+// fencer, stonith_admin and cts-fence-helper. PACESYNC_CTS is the folder cts of
+// the sources of Pacemaker 2.1.5; Debian has no package of it. Takes 5 minutes.
+func TestFencedSuite(t *testing.T) {
+	labtest.Pacemaker(t)
+	cts := os.Getenv("PACESYNC_CTS")
+	if cts == "" || os.Getenv("E2E_LONG") == "" {
+		t.Skip("needs E2E_LONG and PACESYNC_CTS, the folder cts of Pacemaker's sources")
+	}
+	dir := t.TempDir()
+	fill := func(from, to string) {
+		b, err := os.ReadFile(filepath.Join(cts, from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.NewReplacer("@PYTHON@", "/usr/bin/python3", "@abs_top_builddir@", "/nonexistent", "@CRM_SCHEMA_DIRECTORY@", "/usr/share/pacemaker",
+			"@PCMK__COROSYNC_CONF@", "/etc/corosync/corosync.conf", "@CRM_DAEMON_DIR@", "/usr/lib/pacemaker").Replace(string(b))
+		if err := os.WriteFile(filepath.Join(dir, to), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill("cts-fencing.in", "cts-fencing")
+	for _, variant := range []string{"", "_auto_unfence", "_no_reboot", "_no_on"} {
+		fill("support/fence_dummy.in", "fence_dummy"+variant)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "run"), []byte(suiteScript), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(labtest.Context(t, 15*time.Minute), "unshare", "-m", "-n", "-p", "-u", "-i", "-f", "--mount-proc", "--kill-child",
+		filepath.Join(dir, "run"), dir, labtest.Bin(t))
+	out, err := cmd.CombinedOutput()
+	_, sum, found := strings.Cut(string(out), "FINAL RESULTS")
+	if err != nil || !found || !strings.Contains(sum, "Fail:0") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	t.Log(sum)
+}
+
+// suiteScript makes a machine of namespaces in which the suite may write and kill.
+const suiteScript = `#!/bin/bash
+set -e
+dir=$1 bin=$2
+mount --make-rprivate /
+for d in /dev/shm /run /var/log; do mount -t tmpfs tmpfs $d; done
+mkdir -p /run/lock /run/crm /run/resource-agents /var/log/pacemaker /var/log/corosync /var/log/cluster
+chown hacluster:haclient /run/crm
+mount -t tmpfs tmpfs /mnt
+for d in usr/sbin usr/lib/pacemaker etc/corosync var/lib/corosync var/lib/pacemaker; do
+	n=/mnt/${d//\//_}; mkdir -p $n.u $n.w
+	mount -t overlay overlay -o lowerdir=/$d,upperdir=$n.u,workdir=$n.w /$d
+done
+rm -f /etc/corosync/corosync.conf # the suite writes its own
+cp $dir/fence_dummy* $bin/stonith_admin /usr/sbin/
+cp $bin/pacemaker-fenced $bin/cts-fence-helper /usr/lib/pacemaker/
+printf '#!/bin/sh\nexit 0\n' >/usr/lib/pacemaker/cts-support; chmod 755 /usr/lib/pacemaker/cts-support
+ip link set lo up; hostname ctsnode
+cd $dir && exec python3 -W ignore ./cts-fencing
+`
