@@ -254,14 +254,27 @@ func (u *execUnit) invoke(m *message) {
 		u.c.log.err("Invalid execution request: %v", err)
 		return
 	}
-	if r.Target != "" && r.Target != u.c.name() {
-		u.c.log.err("Failing action because local node has never had connection to remote node %s", r.Target)
-	}
-	if u.keeper == nil {
+	switch {
+	case u.keeper == nil:
 		u.c.log.err("Invalid execution request: the executor is not connected")
-		return
+	case r.Target != "" && !sameName(r.Target, u.c.name()):
+		u.refuseRemote(r)
+	default:
+		u.step(r)
 	}
-	u.step(r)
+}
+
+// refuseRemote fails an operation on a remote node: there is no connection to any.
+func (u *execUnit) refuseRemote(r history.Request) {
+	u.c.log.err("Failing action because local node has never had connection to remote node %s", r.Target)
+	k := history.New(r.Target, r.Target, true)
+	k.Step(time.Now(), history.Refuse{Request: r, Status: pcmk.ExecNotConnected, RC: pcmk.OCFError, Reason: "Local node has no connection to remote"})
+	for _, f := range k.Take() {
+		switch f.(type) {
+		case history.Log, history.Update, history.Answer:
+			u.effect(f)
+		}
+	}
 }
 
 // nodeState is what this node tells of itself when it joins

@@ -58,6 +58,13 @@ type (
 		Rsc, Task string
 		Interval  uint32
 	}
+	// Refuse fails a request without running it.
+	Refuse struct {
+		Request Request
+		Status  pcmk.ExecStatus
+		RC      pcmk.OCF
+		Reason  string
+	}
 	// Quit cancels what recurs, before the node leaves.
 	Quit struct{}
 )
@@ -72,6 +79,7 @@ func (Cancelled) input()    {}
 func (Deletable) input()    {}
 func (Event) input()        {}
 func (ClearFailure) input() {}
+func (Refuse) input()       {}
 func (Quit) input()         {}
 
 // Effect is something to be done outside.

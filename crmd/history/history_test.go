@@ -275,7 +275,7 @@ func TestDelete(t *testing.T) {
 func FuzzRequest(f *testing.F) {
 	f.Add("", `<rsc_op operation="start" transition-key="1:2:0:u"><primitive id="a" class="ocf" provider="p" type="t"/><attributes CRM_meta_timeout="1"/></rsc_op>`, 0)
 	f.Add("lrm_fail", `<rsc_op><primitive id="a" class="ocf" type="t"/><attributes/></rsc_op>`, 1)
-	f.Add("reprobe", `<x/>`, 0)
+	f.Add("probe_again", `<x/>`, 0)
 	f.Add("", `<rsc_op operation="cancel"><primitive id="a" class="ocf" provider="p" type="t"/><attributes CRM_meta_operation="monitor" CRM_meta_interval="10" CRM_meta_call_id="3"/></rsc_op>`, 0)
 	f.Fuzz(func(t *testing.T, verb, text string, rc int) {
 		x, err := xmltree.ParseString(text, xmltree.Limits{Bytes: 1 << 18})

@@ -127,6 +127,8 @@ func (k *Keeper) Step(now time.Time, in Input) {
 		k.event(in)
 	case ClearFailure:
 		k.clearFailure(in)
+	case Refuse:
+		k.fake(&in.Request, in.Status, in.RC, in.Reason)
 	case Quit:
 		k.quitted = true
 		k.stopRecurring("", "lrm disconnect")
