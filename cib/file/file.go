@@ -123,8 +123,9 @@ func (c *CIB) Do(_ context.Context, call client.Call) (*xmltree.Node, error) {
 	res, err := doc.Perform(before, r)
 	var e *doc.Error
 	if errors.As(err, &e) {
-		if e.Rejected != nil {
-			return e.Rejected, pcmk.RCFromLegacy(int(e.Code))
+		if r.Op == doc.Upgrade && pcmk.RCFromLegacy(int(e.Code)) == pcmk.RCSchemaUnchanged {
+			c.dirty = true // as in the original, which writes the file anew
+			return nil, nil
 		}
 		return e.Failed, pcmk.RCFromLegacy(int(e.Code))
 	}

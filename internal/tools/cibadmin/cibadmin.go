@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func longOptions() []getopt.Long {
 	}
 }
 
-const shortOptions = "$VuQEBCMPRDda56S::ft:U:slcnbX:x:po:A:eN:!h:"
+const shortOptions = "?$VuQEBCMPRDda56S::ft:U:slcnbX:x:po:A:eN:!h:"
 
 // program is one run.
 type program struct {
@@ -88,6 +89,7 @@ func Run(e *applet.Env) int {
 
 // parse reads the command line; done: the program ends with the status.
 func (p *program) parse() (status pcmk.Exit, done bool) {
+	bad := false
 	opts := getopt.New(p.env.Argv0, p.env.Args, shortOptions, longOptions(), p.env.Stderr)
 	for c := opts.Next(); c != getopt.End; c = opts.Next() {
 		switch c {
@@ -109,13 +111,17 @@ func (p *program) parse() (status pcmk.Exit, done bool) {
 		}
 		p.operation(c)
 		p.option(c, opts.Arg)
+		if c == 'S' && opts.HasArg && !slices.Contains([]string{"auto", "namespace", "text", "color"}, opts.Arg) {
+			p.complain("Unrecognized value for --show-access: \"%s\"\n", opts.Arg)
+			bad = true
+		}
 	}
 	if rest := opts.Rest(); len(rest) > 0 {
 		fmt.Fprintf(p.env.Stdout, "non-option ARGV-elements: %s \n", strings.Join(rest, " "))
 		fmt.Fprint(p.env.Stderr, help)
 		return pcmk.ExitUsage, true
 	}
-	if p.o.call.Op == "" {
+	if p.o.call.Op == "" || bad {
 		fmt.Fprint(p.env.Stderr, help)
 		return pcmk.ExitUsage, true
 	}
@@ -228,6 +234,10 @@ func (p *program) run() pcmk.Exit {
 		return pcmk.ExitConfig
 	}
 	if p.o.access {
+		if p.o.call.User == "" {
+			p.complain("The supplied command requires -U user specified.\n")
+			return pcmk.ExitUsage
+		}
 		p.complain("--show-access is not supported\n")
 		return pcmk.ExitUnimplemented
 	}
@@ -355,10 +365,10 @@ func (p *program) work(input *xmltree.Node) pcmk.Exit {
 	if !isFile && !p.o.sync && rc == pcmk.RC(unix.ETIMEDOUT) {
 		rc = pcmk.RC(unix.ETIME)
 	}
-	status := p.report(rc, isFile || p.o.sync, call.Op)
 	if f, ok := cib.(*file.CIB); ok {
 		p.faults(f.Faults)
 	}
+	status := p.report(rc, isFile || p.o.sync, call.Op)
 	p.show(output)
 	if err := cib.Close(); err != nil && status == pcmk.ExitOK && isFile {
 		p.complain("Could not write the CIB: %v\n", err)
