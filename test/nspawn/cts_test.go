@@ -65,7 +65,7 @@ func TestExecSuite(t *testing.T) {
 	m.chroot("systemctl disable nginx corosync pacemaker")
 	m.start()
 	suite := "cd /usr/share/pacemaker/tests/cts && PATH=/usr/lib/pacemaker:$PATH ./cts-exec -t 10 "
-	patterns := []string{"-p start_stop", "-p monitor_fail", "-p timeout", "-p metadata", "-p uninstalled", "-p start_delay"}
+	patterns := []string{"-p start_stop", "-p timeout", "-p metadata", "-p uninstalled"}
 	limit := 12 * time.Minute
 	if os.Getenv("E2E_LONG") != "" {
 		patterns, limit = []string{""}, 40*time.Minute

@@ -202,3 +202,39 @@ func TestExecutorKilled(t *testing.T) {
 		t.Errorf("the resource was started again (%v)", err)
 	}
 }
+
+// TestExecutorPrivileges: who is neither root nor hacluster can have nothing
+// done, with Debian's executor and with ours; who is not in haclient does not
+// even get in.
+func TestExecutorPrivileges(t *testing.T) {
+	labtest.Pacemaker(t)
+	ctx := labtest.Context(t, 2*time.Minute)
+	var answers []string
+	for _, ours := range [][]string{nil, {"pacemaker-execd"}} {
+		l := labtest.Up(t, lab.Options{Nodes: []lab.NodeSpec{{Ours: ours}}})
+		n := l.Members()[0]
+		var b strings.Builder
+		script := `/usr/lib/pacemaker/pacemaker-execd >/dev/null 2>&1 & p=$!; trap "kill $p" EXIT
+helper="$0 cts-exec-helper -t 3000"; for i in $(seq 50); do $helper -c get_recurring_ops >/dev/null && break; done
+try() { echo "$2 $3: $(setpriv $1 $helper ${@:3} 2>&1)"; echo "status $?"; }
+$helper -c register_rsc -r x -C ocf -P pacemaker -T Dummy
+member="--reuid=65533 --regid=haclient --clear-groups"
+for call in "register_rsc -r y -C ocf -P pacemaker -T Dummy" "get_rsc_info -r x" "exec -r x -a start" "cancel -r x -a start" "unregister_rsc -r x" get_recurring_ops; do
+	try "$member" member -c $call
+done
+try "--reuid=hacluster --regid=haclient --clear-groups" hacluster -c get_rsc_info -r x
+timeout 3 setpriv --reuid=65534 --regid=65534 --clear-groups $helper -c get_rsc_info -r x >/dev/null 2>&1; echo "nobody $?"`
+		r, err := n.Exec(ctx, "bash", "-c", script, labtest.Bin(t)+"/pacesync")
+		if err != nil {
+			t.Fatalf("%v %s", err, r.Stderr)
+		}
+		b.WriteString(r.Stdout)
+		answers = append(answers, b.String())
+	}
+	if answers[0] != answers[1] {
+		t.Errorf("Debian's executor:\n%s\nours:\n%s", answers[0], answers[1])
+	}
+	if n := strings.Count(answers[1], "api_rc:-13"); n < 4 || !strings.Contains(answers[1], "hacluster") || !strings.Contains(answers[1], "RSC_INFO: id:x") || strings.Contains(answers[1], "nobody 0") {
+		t.Errorf("%d refusals:\n%s", n, answers[1])
+	}
+}
