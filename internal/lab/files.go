@@ -124,6 +124,7 @@ func diskDirs() []diskDir {
 		{"/var/log/pacemaker", "hacluster", 0o770},
 		{"/var/log/nginx", "", 0o755},
 		{"/var/log/pcsd", "", 0o700},
+		{"/var/log/crmsh", "", 0o755},
 	}
 }
 
