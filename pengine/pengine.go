@@ -88,6 +88,12 @@ func Run(in Input) (*Result, error) {
 	return r, nil
 }
 
+// Element returns the XML of a resource with its template merged in, and as it was
+// written.
+func (r *Result) Element(rsc *model.Resource) (expanded, raw *xmltree.Node) {
+	return r.doc.Resource(rsc)
+}
+
 // Constraints reads the wishes of the configuration without deciding anything, for
 // displays that list them (pcmk__unpack_constraints).
 func (r *Result) Constraints() { constraint.Build(r.Cluster, r.doc) }

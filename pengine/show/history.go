@@ -113,7 +113,7 @@ func (v *View) resourceHistory(r *model.Resource, id string, all bool, count sco
 				x.Set("fail-count", strconv.Itoa(int(count)))
 			}
 			if last > 0 {
-				x.Set("last-failure", v.epoch(last))
+				x.Set("last-failure", v.Epoch(last))
 			}
 		}
 		return
@@ -125,7 +125,7 @@ func (v *View) resourceHistory(r *model.Resource, id string, all bool, count sco
 			line += " fail-count=" + strconv.Itoa(int(count))
 		}
 		if last > 0 {
-			line += " last-failure='" + v.epoch(last) + "'"
+			line += " last-failure='" + v.Epoch(last) + "'"
 		}
 	}
 	if all {
@@ -158,7 +158,7 @@ func (v *View) operation(o *model.HistoryOp) {
 		}
 		if v.Opts.is(Timing) {
 			if o.LastChange > 0 {
-				x.Set("last-rc-change", v.epoch(o.LastChange))
+				x.Set("last-rc-change", v.Epoch(o.LastChange))
 			}
 			setIf(x, "exec-time", ms(o.ExecTime))
 			setIf(x, "queue-time", ms(o.QueueTime))
@@ -174,7 +174,7 @@ func (v *View) operation(o *model.HistoryOp) {
 	}
 	if v.Opts.is(Timing) {
 		if o.LastChange > 0 {
-			line += " last-rc-change=\"" + v.epoch(o.LastChange) + "\""
+			line += " last-rc-change=\"" + v.Epoch(o.LastChange) + "\""
 		}
 		if o.ExecTime != "" {
 			line += " exec-time=\"" + o.ExecTime + "ms\""
@@ -283,7 +283,7 @@ func (v *View) friendly(o *model.HistoryOp) string {
 		line += ")"
 	}
 	if o.HasLastChange {
-		line += " at " + v.epoch(o.LastChange)
+		line += " at " + v.Epoch(o.LastChange)
 	}
 	if t := model.Int(o.ExecTime, 0); t > 0 {
 		line += " after " + ReadableInterval(uint32(t))
@@ -302,7 +302,7 @@ func (v *View) technical(o *model.HistoryOp) string {
 		line += ", exitreason='" + o.ExitReason + "'"
 	}
 	if o.HasLastChange {
-		line += ", last-rc-change='" + v.epoch(o.LastChange) + "'"
+		line += ", last-rc-change='" + v.Epoch(o.LastChange) + "'"
 	}
 	if o.QueueTime != "" {
 		line += ", queued=" + o.QueueTime + "ms"

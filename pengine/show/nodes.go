@@ -92,7 +92,7 @@ func (v *View) nodeListText(spacer bool) bool {
 		name := v.nodeName(n)
 		switch {
 		case n.Unclean || n.Pending || (n.StandbyOnFail && n.Online) || n.Standby || n.Maintenance ||
-			v.Opts.is(RscsByNode|FeatureSet) || v.health(n) <= 0:
+			v.Opts.is(RscsByNode|FeatureSet) || v.Health(n) <= 0:
 			v.nodeText(n)
 		case n.Online && n.IsGuest():
 			onlineGuest = append(onlineGuest, name)
@@ -127,7 +127,7 @@ func (v *View) nodeText(n *model.Node) {
 		kind = "RemoteNode"
 	}
 	line := kind + " " + v.nodeName(n) + ": " + nodeState(n)
-	switch h := v.health(n); {
+	switch h := v.Health(n); {
 	case h < 0:
 		line += " (health is RED)"
 	case h == 0:
@@ -201,7 +201,7 @@ func (v *View) nodeHead(n *model.Node) {
 
 func (v *View) nodeXML(n *model.Node) {
 	kind := [...]string{model.Member: "member", model.Ping: "ping", model.Remote: "remote"}[n.Kind]
-	health := [...]string{"red", "yellow", "green"}[v.health(n)+1]
+	health := [...]string{"red", "yellow", "green"}[v.Health(n)+1]
 	x := v.Parent("node", "name", n.Name, "id", n.ID, "online", btoa(n.Online), "standby", btoa(n.Standby),
 		"standby_onfail", btoa(n.StandbyOnFail), "maintenance", btoa(n.Maintenance), "pending", btoa(n.Pending),
 		"unclean", btoa(n.Unclean), "health", health)
@@ -272,7 +272,7 @@ func (v *View) nodeStatusHTML(x *xmltree.Node, n *model.Node) {
 	if n.Maintenance {
 		pcmkout.Span(x, "maint", " (in maintenance mode)")
 	}
-	switch h := v.health(n); {
+	switch h := v.Health(n); {
 	case h < 0:
 		pcmkout.Span(x, "health_red", " (health is RED)")
 	case h == 0:
@@ -283,8 +283,8 @@ func (v *View) nodeStatusHTML(x *xmltree.Node, n *model.Node) {
 	}
 }
 
-// health is 1 for a healthy node, 0 for a doubtful and -1 for a sick one.
-func (v *View) health(n *model.Node) int {
+// Health is 1 for a healthy node, 0 for a doubtful and -1 for a sick one.
+func (v *View) Health(n *model.Node) int {
 	o := &v.Cluster.Opt
 	switch strings.ToLower(o.HealthStrategy) {
 	case "", "none":

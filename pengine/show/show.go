@@ -309,8 +309,8 @@ func (v *View) Status() (wrote bool) {
 	return wrote
 }
 
-// epoch shows a time as ctime(3) does.
-func (v *View) epoch(at int64) string { return ctime(time.Unix(at, 0).In(v.Now.Location())) }
+// Epoch shows a time as ctime(3) does.
+func (v *View) Epoch(at int64) string { return ctime(time.Unix(at, 0).In(v.Now.Location())) }
 
 func ctime(t time.Time) string { return t.Format(time.ANSIC) }
 

@@ -38,7 +38,7 @@ func (v *View) ticket(t *model.Ticket) {
 	if v.Format == pcmkout.XML {
 		x := v.Node("ticket", "id", t.ID, "status", state, "standby", btoa(t.Standby))
 		if timed {
-			x.Set("last-granted", v.epoch(at))
+			x.Set("last-granted", v.Epoch(at))
 		}
 		return
 	}
@@ -46,7 +46,7 @@ func (v *View) ticket(t *model.Ticket) {
 		state += " [standby]"
 	}
 	if timed {
-		state += " last-granted=\"" + v.epoch(at) + "\""
+		state += " last-granted=\"" + v.Epoch(at) + "\""
 	}
 	if v.Format == pcmkout.HTML {
 		v.Item("", t.ID+":\t"+state)

@@ -167,6 +167,7 @@ func (u *unpacker) resource(n *xmltree.Node, instance string, parent *model.Reso
 		ParamSets: k.params, Ops: k.ops, MigrationThreshold: model.Inf, Role: model.Stopped}
 	r.Prov, r.HasProv = k.n.Get("provider")
 	c.AddResource(r)
+	u.doc.rsc[r] = element{k.n, n}
 	if instance != "" {
 		r.ID += ":" + instance
 		r.Meta["clone"] = instance

@@ -26,6 +26,17 @@ type Input struct {
 type Doc struct {
 	Root *xmltree.Node
 	ids  map[[2]string]*xmltree.Node
+	rsc  map[*model.Resource]element
+}
+
+// element is where a resource comes from.
+type element struct{ expanded, raw *xmltree.Node }
+
+// Resource returns the element of a resource with its template merged in, and as
+// it was written. Instances of a clone share theirs.
+func (d *Doc) Resource(r *model.Resource) (expanded, raw *xmltree.Node) {
+	e := d.rsc[r]
+	return e.expanded, e.raw
 }
 
 // NewDoc prepares lookups in a CIB.
@@ -75,6 +86,7 @@ type unpacker struct {
 func Parse(in Input) (*model.Cluster, *Doc) {
 	c := model.New()
 	d := NewDoc(in.CIB)
+	d.rsc = map[*model.Resource]element{}
 	u := &unpacker{c: c, doc: d, conf: map[*xmltree.Node]*config{}, recorded: map[*xmltree.Node]*model.History{}}
 	c.Now, c.Sanitized, c.Shown = in.Now, in.Sanitized, in.Shown
 	c.DCUUID = in.CIB.Attr("dc-uuid")
