@@ -110,3 +110,55 @@ func TestMonMistakes(t *testing.T) {
 		}
 	}
 }
+
+// TestResourceOffline compares crm_resource's lists on every CIB at hand.
+func TestResourceOffline(t *testing.T) {
+	labtest.Need(t, "/usr/sbin/crm_resource")
+	for _, args := range []string{"-L", "-L --output-as=xml", "-l", "-l --output-as=xml", "-c", "-Y", "-Y --output-as=xml"} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			sameOutcome(t, "crm_resource", strings.Fields(args)...)
+		})
+	}
+}
+
+// TestResourceChanges compares what crm_resource says and what it makes of a CIB.
+func TestResourceChanges(t *testing.T) {
+	labtest.Need(t, "/usr/sbin/crm_resource")
+	ours := filepath.Join(labtest.Bin(t), "crm_resource")
+	cib, err := os.ReadFile(filepath.Join("testdata", "small.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamp := regexp.MustCompile(` (cib-last-written|update-[a-z]+)="[^"]*"`)
+	for _, args := range []string{"-W -r web", "-W -r c --output-as=xml", "-WQ -r p1", "-q -r web", "-w -r p2", "-q -r p1 --output-as=xml",
+		"-g a -r p1", "-g none -r p1", "-m -g is-managed -r web", "-z -g cpu -r p1 --output-as=xml", "-O -r p1", "-o -N n1 --output-as=xml",
+		"-p a -v 2 -r p1", "-p b -v 3 -r p1", "-m -p target-role -v Stopped -r web", "-m -p target-role -v Started -r c", "-m -p x -v 1 -r p3",
+		"-z -p cpu -v 4 -r p1", "-d a -r p1", "-m -d is-managed -r web", "-d none -r p1", "-p a -r p1", "-B -r web", "-B -r c", "-B -r p1 -N n2",
+		"-B -r p1 -N n2 -Q", "-M -r web -N n2", "-M -r web -N n1", "-M -f -r web -N n2", "-M -r web", "-U -r p4", "-U -r p4 -N n1", "-U -r p4 -N n2",
+		"-U --expired", "--expired", "-W", "-W -r none", "-W -r p1 -N none", "-F -r p1", "-W -r p1 more", "--list-standards", "--list-ocf-providers",
+		"--list-agents ocf:pacemaker", "--list-agents ocf:none --output-as=xml", "--list-ocf-alternatives Dummy", "--help", "--help-all",
+		"--show-metadata ocf:pacemaker:Dummy", "--show-metadata ocf:none:none", "--version", "-D -r p1", "-S class -r p1 -t primitive -v lsb",
+		"-G type -r p1", "--output-as=html", "--force-check -r c", "--validate -r web"} {
+		var said [2]outcome
+		var made [2]string
+		for i, path := range []string{"/usr/sbin/crm_resource", ours} {
+			file := filepath.Join(t.TempDir(), "cib.xml")
+			if err := os.WriteFile(file, cib, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			said[i] = onFile(t, path, file, strings.Fields(args)...)
+			after, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made[i] = stamp.ReplaceAllString(string(after), "")
+		}
+		if said[0] != said[1] {
+			t.Errorf("crm_resource %s: status %d, want %d:\n%s", args, said[1].status, said[0].status, firstDifference(said[0], said[1]))
+		}
+		if made[0] != made[1] {
+			t.Errorf("crm_resource %s: the CIB differs: %s", args, firstDifference(outcome{stdout: made[0]}, outcome{stdout: made[1]}))
+		}
+	}
+}

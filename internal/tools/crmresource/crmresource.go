@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pacesync/pacesync/cib/client"
+	"github.com/pacesync/pacesync/cib/file"
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/cibconn"
 	"github.com/pacesync/pacesync/internal/pcmk"
@@ -74,6 +75,7 @@ func Run(e *applet.Env) int {
 	}
 	s, status, ok := session.Begin(e, &p.o.Common, p.o.fancy, pcmkout.Text, pcmkout.XML)
 	if !ok {
+		fmt.Fprintln(e.Stderr, "Error performing operation: "+status.String())
 		return int(status)
 	}
 	p.s, p.out = s, s.Out
@@ -302,15 +304,28 @@ func (p *program) call(c client.Call) error {
 	if p.o.force {
 		c.Options |= client.QuorumOverride
 	}
-	_, err := p.cib.Do(p.ctx, c)
+	data, err := p.cib.Do(p.ctx, c)
 	if err == nil {
 		return nil
 	}
 	rc := session.RC(err)
+	if _, ok := p.cib.(*file.CIB); ok && rc == pcmk.RCSchemaValidation && data != nil {
+		p.listing(data)
+	}
 	if rc == pcmk.RCNoQuorum {
 		return failedWith(rc, "To ignore quorum, use the force option.\n")
 	}
 	return failed(rc)
+}
+
+// listing writes a CIB that was refused with line numbers, for a look at what is
+// wrong with it (schemas.c: dump_file).
+func (p *program) listing(cib *xmltree.Node) {
+	text := ""
+	for i, line := range strings.Split(string(cib.AppendPacemaker(nil, xmltree.TextOptions{Format: true})), "\n") {
+		text += fmt.Sprintf("%4d %s\n", i+1, line)
+	}
+	fmt.Fprint(p.env.Stderr, text)
 }
 
 // isNone says whether an error tells of something that is not there.

@@ -107,7 +107,7 @@ func (p *program) ctsLine(r *model.Resource) {
 		return s
 	}
 	flags := originalFlags(r)
-	p.out.Infof("Resource: %s %s %s %s %s %s %s %s %d %d 0x%014x", x.Name, r.ID, name, parent, orNA(r.Prov), null(r.Class), null(r.Type), host,
+	p.out.Infof("Resource: %s %s %s %s %s %s %s %s %d %d 0x%016x", x.Name, r.ID, name, parent, orNA(r.Prov), null(r.Class), null(r.Type), host,
 		quorum, flags, flags)
 	for _, k := range r.Children {
 		p.ctsLine(k)
@@ -116,15 +116,16 @@ func (p *program) ctsLine(r *model.Resource) {
 
 // originalFlags are the flags of a resource as the original numbers them (pe_rsc_*).
 func originalFlags(r *model.Resource) (f uint64) {
+	f = 1 << 18 // pe_rsc_runnable, which only scheduling takes away
 	for _, b := range []struct {
 		flag model.Flag
 		bit  uint
 	}{{model.Orphan, 0}, {model.Managed, 1}, {model.Block, 2}, {model.OrphanFiller, 3}, {model.Notify, 4}, {model.Unique, 5},
 		{model.FenceDevice, 6}, {model.Promotable, 7}, {model.Provisional, 8}, {model.Allocating, 9}, {model.Merging, 10},
 		{model.Restarting, 11}, {model.StopOnFail, 12}, {model.Reload, 13}, {model.AllowRemoteRemotes, 14}, {model.Critical, 15},
-		{model.Failed, 16}, {model.StartPending, 20}, {model.Starting, 21}, {model.Stopping, 22}, {model.StopUnexpected, 23},
-		{model.AllowMigrate, 24}, {model.FailureIgnored, 25}, {model.InMaintenance, 27}, {model.IsContainer, 28},
-		{model.NeedsQuorum, 29}, {model.NeedsFencing, 30}, {model.NeedsUnfencing, 31}} {
+		{model.Failed, 16}, {model.StartPending, 19}, {model.Starting, 20}, {model.Stopping, 21}, {model.StopUnexpected, 22},
+		{model.AllowMigrate, 23}, {model.FailureIgnored, 24}, {model.InMaintenance, 26}, {model.IsContainer, 27},
+		{model.NeedsQuorum, 28}, {model.NeedsFencing, 29}, {model.NeedsUnfencing, 30}} {
 		if r.Is(b.flag) {
 			f |= 1 << b.bit
 		}
@@ -231,6 +232,10 @@ func (p *program) configuration(expanded bool) {
 	x, raw := p.r.Element(p.rsc)
 	if !expanded {
 		x = raw
+	}
+	if number, ok := p.rsc.Meta["clone"]; ok && p.rsc.Variant != model.Clone {
+		x = x.Copy()
+		x.Set("clone", number)
 	}
 	p.out.Begin("Resource Config")
 	p.view().Resource(p.rsc, show.Pending, show.Everything)
