@@ -173,6 +173,8 @@ func fenceStory(t *testing.T, ctx context.Context, l *lab.Lab, power *lab.PowerS
 		rejoin(t, ctx, target)
 		wantHistory(t, ctx, n, target.Name())
 	}
+	sameAdmin(t, ctx, n[0])
+	sameAdmin(t, ctx, n[2])
 	since := time.Now()
 	if err := l.Cut("n2", lab.Any); err != nil {
 		t.Fatal(err)
@@ -182,6 +184,41 @@ func fenceStory(t *testing.T, ctx context.Context, l *lab.Lab, power *lab.PowerS
 		return off
 	})
 	wantHistory(t, ctx, others(n, n[1]), "n2")
+}
+
+// sameAdmin compares our stonith_admin with the original on a running cluster.
+func sameAdmin(t *testing.T, ctx context.Context, n *lab.Node) {
+	t.Helper()
+	ours := filepath.Join(labtest.Bin(t), "stonith_admin")
+	for _, args := range []string{"-L", "-L --output-as=xml", "-l n3", "-l n9", "-s f-n1", "-s nosuch", "-Q f-n1", "-Q nosuch", "-H n3", "-H n3 -V", "-H * -V",
+		"-H * --output-as=xml -V", "-H n3 -q", "-H n9", "-h n3", "-h n9", "-h 3 -n", "-h n3 --output-as=xml", "-H * -b", "-F n9 -t 5", "-U n9 -t 5 --output-as=xml",
+		"-R x -a nosuch", "-D x", "-r n9 -i 1 -v a", "-d n9 -i 1", "-r n9 -i 12 -v a", "-H n3 --output-as=html"} {
+		fields := strings.Fields(args)
+		want, _ := n.Exec(ctx, append([]string{"/usr/sbin/stonith_admin"}, fields...)...)
+		got, _ := n.Exec(ctx, append([]string{ours}, fields...)...)
+		clean := func(r lab.Result) string {
+			return strings.ReplaceAll(strings.ReplaceAll(r.Stdout+r.Stderr, ours, "TOOL"), "/usr/sbin/stonith_admin", "TOOL")
+		}
+		if got.Code != want.Code || clean(got) != clean(want) {
+			t.Errorf("%s: stonith_admin %s: exit status %d, original %d\n%s\noriginal:\n%s", n.Name(), args, got.Code, want.Code, clean(got), clean(want))
+		}
+	}
+}
+
+// TestAdminOffline compares help, version, errors and what needs no fencer.
+func TestAdminOffline(t *testing.T) {
+	labtest.Need(t, "/usr/sbin/stonith_admin", "/usr/sbin/fence_ipmilan")
+	ours := filepath.Join(labtest.Bin(t), "stonith_admin")
+	for _, args := range []string{"--help", "--help-all", "--help-fence", "--help-queries", "--help-definition", "--help-additional", "--help-output", "--version",
+		"--version --output-as=xml", "--version --output-as=html", "", "--bogus", "-q", "-R x", "-R x --output-as=xml", "-M", "-M -a nosuch",
+		"-M -a fence_ipmilan", "-M -a fence_ipmilan --output-as=xml", "-I", "-I --output-as=xml", "-I --output-as=html", "-K", "-K -a nosuch", "-K -a nosuch --output-as=xml",
+		"-K -a fence_ipmilan -o ip=1.2.3.4", "-K -a fence_ipmilan -o ip=1.2.3.4 --output-as=html", "-o x", "-o x=", "-o =x", "-e NOSUCH -L",
+		"-t x -L", "--output-as=foo -L", "--output-to=/nonexistent/x -L"} {
+		want, got := onFile(t, "/usr/sbin/stonith_admin", "", strings.Fields(args)...), onFile(t, ours, "", strings.Fields(args)...)
+		if got != want {
+			t.Errorf("stonith_admin %s: status %d, want %d:\n%s", args, got.status, want.status, firstDifference(want, got))
+		}
+	}
 }
 
 func others(n []*lab.Node, not *lab.Node) []*lab.Node {

@@ -99,19 +99,19 @@ func (p *program) run() pcmk.Exit {
 
 // open makes the output.
 func (p *program) open() (pcmk.Exit, bool) {
-	name := "text"
+	name, shown := "text", "(null)" // as the original has it in messages
 	if p.o.OutputAs != nil {
-		name = *p.o.OutputAs
+		name, shown = *p.o.OutputAs, *p.o.OutputAs
 	}
 	format, known := pcmkout.ParseFormat(name)
 	if !known {
-		return p.fail(pcmk.ExitError, "Error creating output format "+name+": "+pcmk.RCUnknownFormat.Error()), false
+		return p.fail(pcmk.ExitError, "Error creating output format "+shown+": "+pcmk.RCUnknownFormat.Error()), false
 	}
 	var dest io.Writer = p.env.Stdout
 	if p.o.OutputTo != nil && *p.o.OutputTo != "-" {
 		f, err := os.Create(*p.o.OutputTo)
 		if err != nil {
-			return p.fail(pcmk.ExitError, "Error creating output format "+name+": "+rcOf(err).Error()), false
+			return p.fail(pcmk.ExitError, "Error creating output format "+shown+": "+rcOf(err).Error()), false
 		}
 		p.to, dest = f, f
 	}

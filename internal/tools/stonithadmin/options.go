@@ -161,7 +161,7 @@ func (o *options) addParam(v goption.Value) error {
 	value, _, _ = strings.Cut(value, "\n")
 	switch { // the original takes the number of parts that it found for an errno
 	case name == "":
-		return fmt.Errorf("Invalid option: -o %s: %s", v.Arg, pcmk.OK.Error())
+		return fmt.Errorf("Invalid option: -o %s: %s", v.Arg, pcmk.RCBadNvpair.Error())
 	case value == "":
 		return fmt.Errorf("Invalid option: -o %s: %s", v.Arg, pcmk.RC(1).Error())
 	}
