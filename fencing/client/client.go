@@ -214,14 +214,15 @@ func execution(device, action, target string) *xmltree.Node {
 	return n
 }
 
-// Query lists the devices of this node that can fence a target, all without one.
+// Query lists the devices of this node that can fence a target, which may be
+// this node; all devices without a target.
 func (c *Client) Query(ctx context.Context, target string, timeout time.Duration) ([]wire.Offered, error) {
 	n := xmltree.New("st_device_id", xmltree.Attr{Name: "st_origin", Value: "stonith_api_query"})
 	if target != "" {
 		n.Set("st_target", target)
 	}
 	n.Set("st_device_action", "off")
-	m, err := c.sync(ctx, wire.OpQuery, n, 0, timeout)
+	m, err := c.sync(ctx, wire.OpQuery, n, wire.AllowSuicide, timeout)
 	if err := resultErr(m, err); err != nil {
 		return nil, err
 	}
