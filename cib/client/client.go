@@ -237,13 +237,23 @@ func decodeReply(n *xmltree.Node) (id int, rc pcmk.RC, data *xmltree.Node, err e
 	return int(v), rc, data, nil
 }
 
+// maxUnsent bounds the requests that the CIB manager has not taken: one that takes
+// nothing for so long is as good as gone.
+const maxUnsent = 1 << 16
+
 // Send makes a request without waiting: the answer comes through Pump with the
 // number that Send returns. It never waits, not even for a busy CIB manager.
 func (c *Conn) Send(call Call) int {
 	doc, id := c.request(call)
 	c.mu.Lock()
-	c.queue = append(c.queue, queued{id, doc})
+	stuck := len(c.queue) >= maxUnsent
+	if !stuck {
+		c.queue = append(c.queue, queued{id, doc})
+	}
 	c.mu.Unlock()
+	if stuck {
+		_ = c.ipc.Close() // so that Pump ends with it
+	}
 	select {
 	case c.wake <- struct{}{}:
 	default:

@@ -22,6 +22,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/crmmon"
 	"github.com/pacesync/pacesync/internal/tools/crmnode"
 	"github.com/pacesync/pacesync/internal/tools/crmresource"
+	"github.com/pacesync/pacesync/internal/tools/crmrule"
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
 	"github.com/pacesync/pacesync/internal/tools/crmverify"
 	"github.com/pacesync/pacesync/internal/tools/ctsexec"
@@ -55,6 +56,7 @@ func applets() []applet.Applet {
 		{Name: "attrd_updater", Dir: sbin, Summary: "show and change node attributes", Run: attrdupdater.Run},
 		{Name: "crm_attribute", Dir: sbin, Summary: "show and change cluster options and node attributes", Run: crmattribute.Run},
 		{Name: "crm_mon", Dir: sbin, Summary: "the state of the cluster: nodes, resources, failures", Run: crmmon.Run},
+		{Name: "crm_rule", Dir: sbin, Summary: "tell whether rules are in effect", Run: crmrule.Run},
 		{Name: "crm_verify", Dir: sbin, Summary: "check a configuration for errors", Run: crmverify.Run},
 		{Name: "crm_resource", Dir: sbin, Summary: "show resources and change how the cluster treats them", Run: crmresource.Run},
 		{Name: "crm_simulate", Dir: sbin, Summary: "what the policy engine makes of a CIB, and what it leads to", Run: crmsimulate.Run},

@@ -253,8 +253,33 @@ func (e *expr) passOp(op *Op) bool {
 	return e.n.Attr("name") == op.Name
 }
 
-// passDate evaluates a date expression and notes when it would change (pe__eval_date_expr).
+// DateVerdict is what a date expression comes to at a time.
+type DateVerdict uint8
+
+// The verdicts (results.h: pcmk_rc_before_range and its neighbours).
+const (
+	Undetermined DateVerdict = iota // something is missing or malformed
+	BeforeRange
+	WithinRange
+	AfterRange
+	Satisfied // of a date_spec
+	Unsatisfied
+)
+
+// Date evaluates a date_expression by itself.
+func Date(n *xmltree.Node, env *Env) DateVerdict {
+	e := parseExpr(n, nil)
+	return e.dateVerdict(env)
+}
+
+// passDate evaluates a date expression and notes when it would change.
 func (e *expr) passDate(env *Env) bool {
+	v := e.dateVerdict(env)
+	return v == WithinRange || v == Satisfied
+}
+
+// dateVerdict is pe__eval_date_expr.
+func (e *expr) dateVerdict(env *Env) DateVerdict {
 	start, okStart := e.date(e.start, e.hasStart, env)
 	end, okEnd := e.date(e.end, e.hasEnd, env)
 	if okStart && !okEnd && e.duration != nil {
@@ -264,33 +289,42 @@ func (e *expr) passDate(env *Env) bool {
 	case "", "in_range":
 		switch {
 		case !okStart && !okEnd:
-			return false
+			return Undetermined
 		case okStart && env.Now.Compare(start) < 0:
 			env.Next.at(start)
-			return false
+			return BeforeRange
 		case okEnd && env.Now.Compare(end) > 0:
-			return false
+			return AfterRange
 		}
 		if okEnd {
 			env.Next.at(end.AddSeconds(1))
 		}
-		return true
+		return WithinRange
 	case "date_spec":
-		return cron(env.Now, e.spec)
+		if cron(env.Now, e.spec) {
+			return Satisfied
+		}
+		return Unsatisfied
 	case "gt":
-		if okStart && env.Now.Compare(start) > 0 {
-			return true
+		switch {
+		case !okStart:
+			return Undetermined
+		case env.Now.Compare(start) > 0:
+			return WithinRange
 		}
-		if okStart {
-			env.Next.at(start.AddSeconds(1))
-		}
+		env.Next.at(start.AddSeconds(1))
+		return BeforeRange
 	case "lt":
-		if okEnd && env.Now.Compare(end) < 0 {
+		switch {
+		case !okEnd:
+			return Undetermined
+		case env.Now.Compare(end) < 0:
 			env.Next.at(end)
-			return true
+			return WithinRange
 		}
+		return AfterRange
 	}
-	return false
+	return Undetermined
 }
 
 func (e *expr) date(s string, has bool, env *Env) (iso8601.Time, bool) {

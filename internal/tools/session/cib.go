@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -32,10 +31,7 @@ func OpenCIB(ctx context.Context, e *applet.Env) (CIB, error) {
 	if ok {
 		f, err := file.Open(name)
 		if err != nil {
-			for _, fault := range f.Faults {
-				fmt.Fprintln(e.Stderr, name+":"+fault.String())
-			}
-			return nil, err
+			return nil, err // crm_verify tells what is wrong with it
 		}
 		return f, nil
 	}
