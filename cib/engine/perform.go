@@ -190,6 +190,11 @@ func (e *Engine) change(r *request) (patch.Code, *xmltree.Node) {
 			output = refused.Rejected
 		}
 	}
+	if diff != nil {
+		for _, line := range patch.Describe(diff) {
+			e.log(Info, line)
+		}
+	}
 	var replaced section3
 	if rc == patch.OK && !r.opts.has(DryRun) {
 		replaced = e.activate(r, input, old, res)

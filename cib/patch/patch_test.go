@@ -164,6 +164,31 @@ func TestInt(t *testing.T) {
 	}
 }
 
+// TestDescribe: the lines are those of the original's log.
+func TestDescribe(t *testing.T) {
+	p := parse(t, `<diff format="2"><version><source admin_epoch="0" epoch="5" num_updates="6"/><target admin_epoch="0" epoch="5" num_updates="7"/></version>`+
+		`<change operation="delete" path="/cib/configuration/resources/primitive[@id='p2']"/><change operation="delete" path="/cib/comment" position="2"/>`+
+		`<change operation="modify" path="/cib"><change-list><change-attr name="num_updates" operation="set" value="7"/><change-attr name="dc-uuid" operation="set" value="1"/><change-attr name="x" operation="unset"/></change-list><change-result><cib/></change-result></change>`+
+		`<change operation="create" path="/cib/status" position="0"><node_state id="3" uname="n3"><lrm id="3"><lrm_resources/></lrm></node_state></change>`+
+		`<change operation="create" path="/cib/status" position="1"><tickets/></change><change operation="move" path="/cib/status/a" position="4"/></diff>`)
+	want := `Diff: --- 0.5.6 2
+Diff: +++ 0.5.7 (null)
+-- /cib/configuration/resources/primitive[@id='p2']
+-- /cib/comment (2)
++  /cib:  @num_updates=7, @dc-uuid=1
+-- /cib:  @x
+++ /cib/status:  <node_state id="3" uname="n3"/>
+++                 <lrm id="3">
+++                   <lrm_resources/>
+++                 </lrm>
+++               </node_state>
+++ /cib/status:  <tickets/>
++~ /cib/status/a moved to offset 4`
+	if got := strings.Join(Describe(p), "\n"); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
 // FuzzApply: any patchset is applied or refused, and never changes its source.
 func FuzzApply(f *testing.F) {
 	d, err := Compare(parse(f, before), parse(f, after), Options{})
@@ -180,6 +205,7 @@ func FuzzApply(f *testing.F) {
 		}
 		a := parse(t, before)
 		sum := digest.OnDisk(a)
+		Describe(p)
 		b, err := Apply(a, p, false)
 		if digest.OnDisk(a) != sum {
 			t.Fatal("the source changed")
