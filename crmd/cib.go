@@ -2,31 +2,28 @@ package crmd
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"syscall"
 	"time"
 
+	"github.com/pacesync/pacesync/cib/client"
 	"github.com/pacesync/pacesync/crmd/fsa"
-	"github.com/pacesync/pacesync/internal/crmipc"
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
-// cibOpt are the options of a CIB request (cib_types.h: enum cib_call_options).
-type cibOpt uint32
+// cibOpt are the options of a CIB request.
+type cibOpt = client.Opt
 
 const (
-	cibXPath          cibOpt = 0x2
-	cibMultiple       cibOpt = 0x4
-	cibCanCreate      cibOpt = 0x8
-	cibDiscardReply   cibOpt = 0x10
-	cibNoChildren     cibOpt = 0x20
-	cibMixedUpdate    cibOpt = 0x80
-	cibScopeLocal     cibOpt = 0x100
-	cibDryRun         cibOpt = 0x200
-	cibSyncCall       cibOpt = 0x1000
-	cibQuorumOverride cibOpt = 0x100000
+	cibXPath          = client.XPath
+	cibMultiple       = client.Multiple
+	cibCanCreate      = client.CanCreate
+	cibDiscardReply   = client.DiscardReply
+	cibNoChildren     = client.NoChildren
+	cibMixedUpdate    = client.MixedUpdate
+	cibScopeLocal     = client.ScopeLocal
+	cibDryRun         = client.DryRun
+	cibQuorumOverride = client.QuorumOverride
 
 	// cibAnon is how the controller writes what it knows for sure
 	// (controld_utils.h: fsa_cib_anon_update).
@@ -62,10 +59,8 @@ type cibWait struct {
 // has a number, and its answer goes to a function on the loop.
 type cibConn struct {
 	c       *Controller
-	conn    *crmipc.Conn
+	conn    *client.Conn
 	busy    bool // connecting
-	token   string
-	call    int
 	waiting map[int]cibWait
 	tries   int
 	idle    []func() // called when no answer is awaited
@@ -80,6 +75,7 @@ const (
 	cibRetry     = 2 * time.Second
 	cibFirstWait = 200 * time.Millisecond
 	dialTimeout  = 10 * time.Second
+	cibFarewell  = time.Second // for our last words
 )
 
 func (k *cibConn) connected() bool { return k.conn != nil }
@@ -91,41 +87,14 @@ func (k *cibConn) connect() {
 	}
 	k.busy = true
 	go func() {
-		conn, token, err := dialCIB()
-		k.c.post(func() { k.dialled(conn, token, err) })
+		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+		defer cancel()
+		conn, err := client.Dial(ctx, "crmd", client.Options{Service: client.Shared, Notify: []string{client.ReplaceNotify, client.DiffNotify}})
+		k.c.post(func() { k.dialled(conn, err) })
 	}()
 }
 
-// dialCIB connects, registers and asks for notifications of changes.
-func dialCIB() (*crmipc.Conn, string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
-	defer cancel()
-	conn, err := crmipc.Dial(ctx, "cib_shm", crmipc.DialOptions{Buffer: crmipc.CIBBuffer})
-	if err != nil {
-		return nil, "", err
-	}
-	hello := xmltree.New("cib_command", xmltree.Attr{Name: "t", Value: "cib"}, xmltree.Attr{Name: "cib_op", Value: "register"},
-		xmltree.Attr{Name: "cib_clientname", Value: "crmd"}, xmltree.Attr{Name: "cib_callopt", Value: strconv.Itoa(int(cibSyncCall))})
-	reply, err := conn.Call(ctx, hello)
-	if err == nil && (reply.Attr("cib_op") != "register" || reply.Attr("cib_clientid") == "") {
-		err = fmt.Errorf("unexpected answer to registration: %q", reply.Attr("cib_op"))
-	}
-	for _, what := range []string{"cib_refresh_notify", "cib_diff_notify"} {
-		if err != nil {
-			break
-		}
-		// Refresh is what a replaced CIB is told as (T_CIB_REPLACE_NOTIFY).
-		_, err = conn.Call(ctx, xmltree.New("cib-callback", xmltree.Attr{Name: "cib_op", Value: "cib_notify"},
-			xmltree.Attr{Name: "cib_notify_type", Value: what}, xmltree.Attr{Name: "cib_notify_activate", Value: "1"}))
-	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, "", err
-	}
-	return conn, reply.Attr("cib_clientid"), nil
-}
-
-func (k *cibConn) dialled(conn *crmipc.Conn, token string, err error) {
+func (k *cibConn) dialled(conn *client.Conn, err error) {
 	k.busy = false
 	c := k.c
 	if err != nil {
@@ -149,26 +118,28 @@ func (k *cibConn) dialled(conn *crmipc.Conn, token string, err error) {
 		_ = conn.Close()
 		return
 	}
-	k.conn, k.token, k.tries = conn, token, 0
+	k.conn, k.tries = conn, 0
 	c.log.info("Successfully connected to CIB manager for crmd")
-	conn.Pump(func(in crmipc.Incoming, err error) {
-		c.post(func() { k.incoming(conn, in, err) })
+	conn.Pump(func(ev client.Event) {
+		c.post(func() { k.incoming(conn, ev) })
 	})
 	c.cibConnected()
 }
 
 // incoming is an answer, a notification or the end of the connection.
-func (k *cibConn) incoming(conn *crmipc.Conn, in crmipc.Incoming, err error) {
-	switch {
-	case conn != k.conn:
-	case err != nil:
+func (k *cibConn) incoming(conn *client.Conn, ev client.Event) {
+	if conn != k.conn {
+		return
+	}
+	switch ev.Kind {
+	case client.Lost:
 		k.lost()
-	case in.XML.Attr("t") == "cib":
-		k.answer(in.XML)
-	case in.XML.Attr("t") == "cib_notify":
-		k.c.cibNotify(in.XML)
-	default:
-		k.c.log.err("Unknown message type from the CIB manager: %s", in.XML.Attr("t"))
+	case client.Notify:
+		k.c.cibNotify(ev.XML)
+	case client.Reply:
+		if w, ok := k.waiting[ev.ID]; ok {
+			k.finish(ev.ID, w, cibResult{rc: ev.RC, output: ev.Data, call: ev.ID})
+		}
 	}
 }
 
@@ -189,29 +160,6 @@ func (k *cibConn) forgetAll() {
 		w.timer.stop()
 		delete(k.waiting, id)
 	}
-}
-
-func (k *cibConn) answer(n *xmltree.Node) {
-	call, err := strconv.Atoi(n.Attr("cib_callid"))
-	w, known := k.waiting[call]
-	if err != nil || !known {
-		return
-	}
-	r := cibResult{rc: pcmk.RC(syscall.EPROTO), call: call}
-	if rc, err := strconv.Atoi(n.Attr("cib_rc")); err == nil {
-		r.rc = pcmk.RCFromLegacy(rc)
-	}
-	if r.rc == pcmk.RCDiffResync { // of no concern to clients
-		r.rc = pcmk.OK
-	}
-	if d := n.Child("cib_calldata"); d != nil {
-		d.Elements(func(e *xmltree.Node) {
-			if r.output == nil {
-				r.output = e
-			}
-		})
-	}
-	k.finish(call, w, r)
 }
 
 func (k *cibConn) finish(call int, w cibWait, r cibResult) {
@@ -240,37 +188,14 @@ const minCIBTimeout = 30 * time.Second
 // request sends a request and returns its number, 0 when that is not possible.
 // done may be nil; it is called in any case, with a failure if need be.
 func (k *cibConn) request(q cibCall, done func(cibResult)) int {
-	k.call++
-	call := k.call
 	if k.conn == nil {
 		k.c.log.err("Couldn't perform %s operation: not connected to the CIB manager", q.op)
 		if done != nil {
-			k.c.defer_(func() { done(cibResult{rc: pcmk.RC(syscall.ENOTCONN), call: call}) })
+			k.c.defer_(func() { done(cibResult{rc: pcmk.RC(syscall.ENOTCONN)}) })
 		}
 		return 0
 	}
-	n := xmltree.New("cib_command", xmltree.Attr{Name: "__name__", Value: "cib_command"}, xmltree.Attr{Name: "t", Value: "cib"},
-		xmltree.Attr{Name: "cib_async_id", Value: k.token}, xmltree.Attr{Name: "cib_op", Value: q.op})
-	for _, a := range [][2]string{{"cib_host", q.host}, {"cib_section", q.section}} {
-		if a[1] != "" {
-			n.Set(a[0], a[1])
-		}
-	}
-	n.Set("cib_callid", strconv.Itoa(call))
-	if q.user != "" {
-		n.Set("cib_user", q.user)
-	}
-	n.Set("cib_callopt", strconv.Itoa(int(q.opts)))
-	if q.data != nil {
-		n.AddNew("cib_calldata").Add(q.data)
-	}
-	if err := k.conn.Post(n); err != nil {
-		k.c.log.err("Couldn't perform %s operation: %v", q.op, err)
-		if done != nil {
-			k.c.defer_(func() { done(cibResult{rc: pcmk.RC(syscall.ENOTCONN), call: call}) })
-		}
-		return 0
-	}
+	call := k.conn.Send(client.Call{Op: q.op, Host: q.host, Section: q.section, Data: q.data, Options: q.opts, User: q.user})
 	if done != nil {
 		limit := max(minCIBTimeout, time.Duration(1+k.c.peers.Active())*10*time.Second)
 		w := cibWait{done: done}
@@ -328,6 +253,9 @@ func (k *cibConn) close() {
 	k.request(cibCall{op: "cib_slave", opts: cibScopeLocal | cibDiscardReply}, nil)
 	conn := k.conn
 	k.conn = nil
+	ctx, cancel := context.WithTimeout(context.Background(), cibFarewell)
+	defer cancel()
+	conn.Flush(ctx)
 	_ = conn.Close()
 	k.c.log.notice("Disconnected from the CIB manager")
 }

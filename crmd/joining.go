@@ -21,10 +21,12 @@ func sameName(a, b string) bool { return a != "" && strings.EqualFold(a, b) }
 // ask for it (do_cl_join_query).
 const joinQueryPause = time.Second
 
-// queryDC asks who is DC.
+// queryDC asks who is DC. Whoever was so far is forgotten, or the answer of
+// another would be refused.
 func (c *Controller) queryDC() {
+	c.forgetDC()
 	c.after(joinQueryPause, func() {
-		if c.state() != fsa.Pending || c.dc() != "" {
+		if c.dc() != "" || c.leading {
 			return // somebody was faster
 		}
 		c.log.debug("Querying for a DC")

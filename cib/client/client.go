@@ -123,8 +123,9 @@ type Conn struct {
 }
 
 type queued struct {
-	id  int
-	doc *xmltree.Node
+	id   int
+	doc  *xmltree.Node
+	done chan struct{} // of Flush, instead of a request
 }
 
 // Dial connects and registers under a name (cib_native.c: cib_native_signon_raw).
@@ -245,10 +246,15 @@ const maxUnsent = 1 << 16
 // number that Send returns. It never waits, not even for a busy CIB manager.
 func (c *Conn) Send(call Call) int {
 	doc, id := c.request(call)
+	c.enqueue(queued{id: id, doc: doc})
+	return id
+}
+
+func (c *Conn) enqueue(q queued) {
 	c.mu.Lock()
 	stuck := len(c.queue) >= maxUnsent
 	if !stuck {
-		c.queue = append(c.queue, queued{id, doc})
+		c.queue = append(c.queue, q)
 	}
 	c.mu.Unlock()
 	if stuck {
@@ -258,7 +264,18 @@ func (c *Conn) Send(call Call) int {
 	case c.wake <- struct{}{}:
 	default:
 	}
-	return id
+}
+
+// Flush returns when the CIB manager has what was sent before, or the context
+// or the connection ends. It is for those who close right after.
+func (c *Conn) Flush(ctx context.Context) {
+	q := queued{done: make(chan struct{})}
+	c.enqueue(q)
+	select {
+	case <-q.done:
+	case <-ctx.Done():
+	case <-c.done:
+	}
 }
 
 // post passes requests on, in a goroutine of its own. A request that cannot be
@@ -275,8 +292,13 @@ func (c *Conn) post() {
 		c.queue = nil
 		c.mu.Unlock()
 		for _, q := range todo {
+			if q.done != nil {
+				close(q.done)
+				continue
+			}
 			if err := c.ipc.Post(q.doc); err != nil {
 				_ = c.ipc.Close() // so that Pump ends with it
+				c.once.Do(func() { close(c.done) })
 				return
 			}
 		}
