@@ -14,16 +14,17 @@ import (
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
-// transitionMixes are which nodes have our controller.
+// transitionMixes are which nodes have our controller; "all" is every daemon of
+// Pacemaker ours on all nodes.
 func transitionMixes() []string {
 	if os.Getenv("E2E_LONG") != "" {
-		return []string{"n1 n2 n3", "n1", "n2 n3"}
+		return []string{"n1 n2 n3", "n1", "n2 n3", "all"}
 	}
-	return []string{"n1 n2 n3", "n2"}
+	return []string{"n2", "all"}
 }
 
 // TestTransitions: our controller as the DC and beside Debian's, among Debian's other
-// daemons. Resources start, fail, move and stop; nodes are lost, fenced and come back;
+// daemons and among ours. Resources start, fail, move and stop; nodes are lost, fenced and come back;
 // the DC is lost. What our controller writes of an operation is what Debian's writes.
 func TestTransitions(t *testing.T) {
 	for _, ours := range transitionMixes() {
@@ -31,7 +32,10 @@ func TestTransitions(t *testing.T) {
 			labtest.Pacemaker(t)
 			specs := make([]lab.NodeSpec, 3)
 			for i := range specs {
-				if strings.Contains(ours, fmt.Sprintf("n%d", i+1)) {
+				switch {
+				case ours == "all":
+					specs[i].Pacemaker = lab.Ours
+				case strings.Contains(ours, fmt.Sprintf("n%d", i+1)):
 					specs[i].Ours = []string{"pacemaker-controld"}
 				}
 			}
