@@ -68,49 +68,18 @@ func (t *throttle) update(m *message) {
 	t.c.log.debug("Node %s has %s load and supports at most %d jobs; new job limit %d", m.from, transition.Strain(mode), limit, t.limits.Jobs(m.from))
 }
 
-// Shares of the allowed load from which it counts as low, medium and high.
-const (
-	factorLow    = 1.2
-	factorMedium = 1.6
-	factorHigh   = 2.0
-)
-
 // strain is how busy this node is: its load, and the CIB manager's CPU, which
 // is one thread's worth at most.
 func (t *throttle) strain() transition.Strain {
-	cores := runtime.NumCPU()
-	mode := transition.StrainNone
-	if load, ok := t.cib.measure(time.Now()); ok {
-		limit := 0.95
-		if cores == 1 {
-			limit = 0.4
-		}
-		if o := t.c.opt.load; o > 0 && o < limit {
-			limit = o
-		}
-		mode = strainOf(load, [4]float64{limit * 0.8, limit * 0.9, limit, limit * 1.5})
+	cib, ok := t.cib.measure(time.Now())
+	if !ok {
+		cib = -1
 	}
-	if t.c.opt.load <= 0 {
-		return mode
+	average, ok := loadAverage()
+	if !ok {
+		average = -1
 	}
-	if load, ok := loadAverage(); ok {
-		norm := float64(cores)
-		if cores == 1 {
-			norm = 0.6 // a load of 1 is too high already
-		}
-		allowed := t.c.opt.load * norm
-		mode = max(mode, strainOf(load, [4]float64{allowed * factorLow, allowed * factorMedium, allowed * factorHigh, load + 1}))
-	}
-	return mode
-}
-
-func strainOf(load float64, limits [4]float64) transition.Strain {
-	for i, s := range [...]transition.Strain{transition.StrainExtreme, transition.StrainHigh, transition.StrainMedium, transition.StrainLow} {
-		if load > limits[3-i] {
-			return s
-		}
-	}
-	return transition.StrainNone
+	return transition.LocalStrain(cib, average, t.c.opt.load, runtime.NumCPU())
 }
 
 // loadAverage is the machine's load of the last minute.

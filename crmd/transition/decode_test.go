@@ -87,6 +87,22 @@ func TestThrottle(t *testing.T) {
 	}
 }
 
+func TestLocalStrain(t *testing.T) {
+	for _, c := range []struct {
+		cib, average, target float64
+		cores                int
+		want                 Strain
+	}{
+		{-1, -1, 0.8, 2, StrainNone}, {-1, 1.8, 0.8, 2, StrainNone}, {-1, 2.0, 0.8, 2, StrainLow}, {-1, 2.6, 0.8, 2, StrainMedium},
+		{-1, 50, 0.8, 2, StrainHigh}, {-1, 50, 0, 2, StrainNone}, {-1, 0.6, 0.8, 1, StrainLow},
+		{0.7, 0, 0.8, 2, StrainLow}, {0.75, 0, 0.8, 2, StrainMedium}, {0.9, 0, 0.8, 2, StrainHigh}, {1.3, 0, 0.8, 2, StrainExtreme},
+	} {
+		if got := LocalStrain(c.cib, c.average, c.target, c.cores); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
 // FuzzDecode reads graphs and executes them with executors that do not exist: whatever
 // the graph, nothing panics and it ends when its actions are lost.
 func FuzzDecode(f *testing.F) {
