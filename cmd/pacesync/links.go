@@ -27,8 +27,8 @@ func runLinks(e *applet.Env) int {
 		return 0
 	}
 	self, err := os.Executable()
-	if err != nil && filepath.IsAbs(e.Argv0) {
-		self, err = e.Argv0, nil // no /proc: a package is being installed into a tree
+	if err != nil && filepath.IsAbs(os.Args[0]) {
+		self, err = os.Args[0], nil // no /proc: a package is being installed into a tree
 	}
 	if err != nil {
 		fmt.Fprintf(e.Stderr, "pacesync links: own path: %v\n", err)

@@ -21,6 +21,7 @@ func TestPackage(t *testing.T) {
 			t.Errorf("dpkg -S %s: %s", name, out)
 		}
 	}
+	m.chroot("umount /proc; dpkg -i /root/pacesync.deb") // an upgrade, in a tree where nothing can be asked of the kernel
 	m.chroot("systemctl disable nginx corosync pacemaker")
 	m.start()
 	m.must(ctx, "systemctl start corosync pacemaker")
@@ -57,6 +58,10 @@ func TestPackage(t *testing.T) {
 	m.must(ctx, "systemctl stop corosync")
 	if failed := m.must(ctx, "systemctl --failed --no-legend --plain"); strings.Contains(failed, "corosync") || strings.Contains(failed, "pacemaker") {
 		t.Errorf("failed units: %s", failed)
+	}
+	m.must(ctx, "DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq pacesync pacemaker-cli-utils")
+	if o := m.run(ctx, "ls -d /usr/sbin/corosync /usr/sbin/pacemakerd /usr/lib/pacemaker/pacemaker-execd /usr/lib/pacesync /lib/systemd/system/corosync.service /etc/corosync/corosync.conf 2>/dev/null"); o.out != "" {
+		t.Errorf("left behind by the purge: %s", o.out)
 	}
 }
 
