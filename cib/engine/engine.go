@@ -18,6 +18,7 @@ import (
 	"github.com/pacesync/pacesync/cib/doc"
 	"github.com/pacesync/pacesync/cib/patch"
 	"github.com/pacesync/pacesync/cib/schema"
+	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/rules"
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/internal/xmltree"
@@ -234,7 +235,7 @@ func (e *Engine) readOptions(now time.Time) {
 
 // access is what a user may do, nil for everything.
 func (e *Engine) access(user string) *acl.List {
-	if !acl.Required(user) || !isTrue(e.options["enable-acl"]) {
+	if !acl.Required(user) || !pcmk.IsTrue(e.options["enable-acl"]) {
 		return nil
 	}
 	return acl.For(e.Root(), user, e.cfg.InGroup)

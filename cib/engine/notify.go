@@ -42,7 +42,7 @@ func (e *Engine) notifyDiff(r *request, input *xmltree.Node, rc patch.Code, diff
 
 // notifyReplace tells clients that parts of the CIB were exchanged
 // (based_notify.c: cib_replace_notify).
-func (e *Engine) notifyReplace(r *request, rc patch.Code, diff *xmltree.Node, parts section3) {
+func (e *Engine) notifyReplace(r *request, rc patch.Code, diff *xmltree.Node, what parts) {
 	if diff == nil {
 		return
 	}
@@ -53,7 +53,7 @@ func (e *Engine) notifyReplace(r *request, rc patch.Code, diff *xmltree.Node, pa
 		return
 	}
 	msg := xmltree.New("notify-replace", attr("t", "cib_notify"), attr("subt", "cib_refresh_notify"), attr("cib_op", "cib_replace"),
-		attr("cib_rc", strconv.Itoa(-int(rc))), attr("cib_change_section", strconv.Itoa(int(parts))))
+		attr("cib_rc", strconv.Itoa(-int(rc))), attr("cib_change_section", strconv.Itoa(int(what))))
 	attach(msg, "cib-replace-generation", e.generation())
 	e.put(Notify{to, msg})
 }

@@ -75,22 +75,3 @@ func operationOf(name string) (operation, bool) {
 	}
 	return operation{}, false
 }
-
-// isTrue is Pacemaker's idea of truth (strings.c: crm_str_to_boolean).
-func isTrue(s string) bool {
-	switch lower(s) {
-	case "true", "on", "yes", "y", "1":
-		return true
-	}
-	return false
-}
-
-func lower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
-}

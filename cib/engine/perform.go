@@ -129,12 +129,12 @@ func (r *request) inputOf() *xmltree.Node {
 	switch {
 	case r.op.input == noInput:
 		return nil
-	case r.op.input == patchInput && isTrue(r.attr("cib_update")):
+	case r.op.input == patchInput && pcmk.IsTrue(r.attr("cib_update")):
 		field = "cib_update_diff"
 	}
 	n := attached(r.xml, field)
 	if n != nil {
-		switch lower(n.Name) {
+		switch strings.ToLower(n.Name) {
 		case "cib_fragment", "crm_xml", "cib_calldata":
 			return n.Child("cib")
 		}
@@ -150,7 +150,7 @@ func (e *Engine) change(r *request) (patch.Code, *xmltree.Node) {
 		section = ""
 	}
 	manage := !r.opts.has(InhibitBcast)
-	if isTrue(r.attr("cib_update")) {
+	if pcmk.IsTrue(r.attr("cib_update")) {
 		manage = false
 		r.opts |= ForceDiff
 	}
@@ -195,7 +195,7 @@ func (e *Engine) change(r *request) (patch.Code, *xmltree.Node) {
 			e.log(Info, line)
 		}
 	}
-	var replaced section3
+	var replaced parts
 	if rc == patch.OK && !r.opts.has(DryRun) {
 		replaced = e.activate(r, input, old, res)
 	}
@@ -342,19 +342,19 @@ func (e *Engine) passOver(diff *xmltree.Node) bool {
 	return true
 }
 
-// section3 are the parts of the CIB that a replacement changed, as bits
+// parts are the parts of the CIB that a replacement changed, as bits
 // (cib_types.h: enum cib_change_section_info).
-type section3 int
+type parts int
 
 const (
-	changedNodes section3 = 1 << iota
+	changedNodes parts = 1 << iota
 	changedAlerts
 	changedStatus
 )
 
 // activate makes the result the CIB; it returns what clients must be told about
 // a replacement.
-func (e *Engine) activate(r *request, input, old *xmltree.Node, res doc.Result) section3 {
+func (e *Engine) activate(r *request, input, old *xmltree.Node, res doc.Result) parts {
 	if r.name == "cib_replace" && input != nil && strings.EqualFold(input.Name, "cib") {
 		e.syncing = 0
 	}
@@ -367,7 +367,7 @@ func (e *Engine) activate(r *request, input, old *xmltree.Node, res doc.Result) 
 	e.armDigest(r)
 	switch r.name {
 	case "cib_replace":
-		return replacedParts(old, res.CIB)
+		return compareParts(old, res.CIB)
 	case "cib_erase":
 		return changedNodes | changedAlerts | changedStatus
 	}
@@ -382,11 +382,11 @@ func touchesOptions(diff *xmltree.Node) bool {
 	}) != nil
 }
 
-// replacedParts compares the parts of the CIB that other daemons keep copies of.
-func replacedParts(old, now *xmltree.Node) section3 {
-	var changed section3
+// compareParts compares the parts of the CIB that other daemons keep copies of.
+func compareParts(old, now *xmltree.Node) parts {
+	var changed parts
 	for _, part := range [...]struct {
-		bit  section3
+		bit  parts
 		path []string
 	}{{changedNodes, []string{"configuration", "nodes"}}, {changedAlerts, []string{"configuration", "alerts"}}, {changedStatus, []string{"status"}}} {
 		a, b := old.Path(part.path...), now.Path(part.path...)

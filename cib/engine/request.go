@@ -213,7 +213,7 @@ func (e *Engine) routePeer(r *request) bool {
 		default:
 			return false
 		}
-	case isTrue(r.attr("cib_update")):
+	case pcmk.IsTrue(r.attr("cib_update")):
 		e.log(Info, fmt.Sprintf("Detected legacy %s global update from %s", r.name, r.attr("src")))
 		e.askForCIB("")
 		return false
@@ -301,7 +301,7 @@ func (e *Engine) unusable(r *request) *xmltree.Node {
 	var seen *xmltree.Node
 	if root := e.Root(); root != nil {
 		seen = root
-		if user := r.attr("cib_user"); acl.Required(user) && isTrue(e.options["enable-acl"]) {
+		if user := r.attr("cib_user"); acl.Required(user) && pcmk.IsTrue(e.options["enable-acl"]) {
 			seen = acl.For(root, user, e.cfg.InGroup).Filter(root)
 		}
 	}

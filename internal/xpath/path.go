@@ -56,15 +56,6 @@ func axisOf(name string) (axis, bool) {
 	return 0, false
 }
 
-// reverse says whether positions on an axis count backwards in the document.
-func (a axis) reverse() bool {
-	switch a {
-	case axisParent, axisAncestor, axisAncestorOrSelf, axisPreceding, axisPrecedingSibling:
-		return true
-	}
-	return false
-}
-
 type test uint8
 
 const (
