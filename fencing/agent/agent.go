@@ -173,10 +173,8 @@ func (l *limited) Write(p []byte) (int, error) {
 func execError(path string, err error) wire.Result {
 	var no syscall.Errno
 	errors.As(err, &no)
-	text := no.Error()
-	if no == 0 {
-		text = err.Error()
-	} else {
+	text := err.Error()
+	if no != 0 {
 		text = pcmk.RC(no).Error()
 	}
 	switch no {

@@ -38,7 +38,6 @@ type cluster struct {
 	queue []packet
 	ids   int
 	out   strings.Builder
-	quiet bool
 }
 
 // packet is a message on its way.
