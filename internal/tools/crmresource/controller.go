@@ -88,17 +88,35 @@ func (c *controller) wait() error {
 		if err != nil {
 			return &failure{status: pcmk.ExitDisconnect}
 		}
-		if in.XML.Name == "ack" {
-			continue
-		}
-		if c.waiting--; c.waiting == 0 {
-			out.Info("... got reply (done)")
-		} else {
-			out.Info("... got reply")
-		}
-		out.Flush()
+		c.answer(in, true)
 	}
 	return nil
+}
+
+// answer counts an answer; done says that the last one ends the wait.
+func (c *controller) answer(in crmipc.Incoming, done bool) {
+	if in.XML.Name == "ack" {
+		return
+	}
+	if c.waiting--; c.waiting == 0 && done {
+		c.p.out.Info("... got reply (done)")
+	} else {
+		c.p.out.Info("... got reply")
+	}
+	c.p.out.Flush()
+}
+
+// look takes answers that are there already.
+func (c *controller) look() {
+	for {
+		ctx, cancel := context.WithTimeout(c.p.ctx, time.Millisecond)
+		in, err := c.conn.Next(ctx)
+		cancel()
+		if err != nil {
+			return
+		}
+		c.answer(in, false)
+	}
 }
 
 // viaController carries out --cleanup, --refresh and --fail.
@@ -395,5 +413,9 @@ func (p *program) operate(c *controller, doFail bool, node, id string) pcmk.RC {
 	if doFail {
 		task = "lrm_fail"
 	}
-	return c.send(task, router, data)
+	rc := c.send(task, router, data)
+	if rc == pcmk.OK && !doFail {
+		c.look()
+	}
+	return rc
 }
