@@ -12,12 +12,8 @@ import (
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
-// alertList are the alerts of the CIB, with the number of those sent, by which
-// agents see their order.
-type alertList struct {
-	set  []alerts.Alert
-	sent int
-}
+// alertList are the alerts of the CIB. The executor numbers what is sent.
+type alertList struct{ set []alerts.Alert }
 
 // sendAlert has the agents that want it told of an event (lrmd_alerts.c:
 // exec_alert_list).

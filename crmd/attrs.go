@@ -164,14 +164,6 @@ func orAll(op string) string {
 	return op
 }
 
-// purgeRemote drops all attributes of a Pacemaker Remote node.
-func (a *attrdConn) purgeRemote(node string) {
-	n := a.request("peer-remove")
-	n.Set("attr_host", node)
-	n.Set("attr_is_remote", "1")
-	a.send(n)
-}
-
 // isRemote says whether a node is a Pacemaker Remote node. None are run here.
 func (c *Controller) isRemote(string) bool { return false }
 

@@ -20,15 +20,13 @@ type fsaTimer struct {
 
 // timers are the controller's own: how long it waits for others.
 type timers struct {
-	dc             *fsaTimer // for a DC, dc-deadtime
-	integration    *fsaTimer // for nodes to answer offers
-	finalization   *fsaTimer // for nodes to confirm
-	transition     *fsaTimer // for more to happen before calculating, transition-delay
-	recheck        *fsaTimer // until calculating again although nothing happened
-	shutdown       *fsaTimer // for the DC to let us go
-	election       *timer
-	electionArmed  time.Time
-	resourceUpdate *timer
+	dc           *fsaTimer // for a DC, dc-deadtime
+	integration  *fsaTimer // for nodes to answer offers
+	finalization *fsaTimer // for nodes to confirm
+	transition   *fsaTimer // for more to happen before calculating, transition-delay
+	recheck      *fsaTimer // until calculating again although nothing happened
+	shutdown     *fsaTimer // for the DC to let us go
+	election     *timer
 }
 
 func newTimers(c *Controller) timers {
