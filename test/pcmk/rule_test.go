@@ -51,3 +51,43 @@ func TestCrmRule(t *testing.T) {
 	}
 	sameTool(t, "crm_rule", ruleCIB(), lines+"-c -r range -r future -d 2020-03-01\n-c -r future -r range -d 2020-03-01\n")
 }
+
+// TestISO8601 compares iso8601 with the installed one.
+func TestISO8601(t *testing.T) {
+	labtest.Need(t, "/usr/sbin/iso8601")
+	sameTool(t, "iso8601", "", `--help
+--help-all
+--version
+-d 2020-01-01
+-d 2020-01-01T10:00:00+02:00 -O
+-d 2020-01-01T10:00:00-01:30 -L
+-d 2020-02-29 -W -L
+-d 2021-01-02 -W
+-d 2020-02-29 -S
+-d 2020-02-29 -s
+-d 2020-W10-3
+-d 2020-060
+-D P1Y2M3DT4H5M6S
+-D PT90S -s
+-D PT1S
+-D PT61S
+-D P1W
+-D P0D
+-d 2020-01-31 -D P1M
+-d 2020-02-29 -D P1Y
+-d 2020-12-31 -D P1M1D -O
+-p 2005-040/2005-043
+-p 2005-01-01/P1M
+-p P1M/2005-03-01
+-p P1M/P2M
+-p 2005-01-01
+-d 2020-01-01 -E x
+-d nonsense
+-D foo
+-D P1
+-p foo
+-d epoch
+-x
+-n -E x -d 2020-01-01
+`)
+}

@@ -1,0 +1,73 @@
+package iso8601
+
+import "strconv"
+
+// Parts is a duration with its calendar parts kept apart: how long a month is
+// depends on what it is added to.
+type Parts struct {
+	Years, Months, Days int
+	Seconds             int64
+}
+
+// ParseParts reads an ISO 8601 duration (P1M2DT3H); weeks become days
+// (crm_time_parse_duration).
+func ParseParts(s string) (Parts, error) {
+	if _, err := Duration(s); err != nil && !zeroDuration(s) {
+		return Parts{}, err
+	}
+	var p Parts
+	inTime := false
+	for i := 1; i < len(s) && s[i] != '/' && !space(s[i]); i++ {
+		if s[i] == 'T' {
+			inTime = true
+			continue
+		}
+		j := i
+		for j < len(s) && s[j] >= '0' && s[j] <= '9' {
+			j++
+		}
+		v, err := strconv.ParseInt(s[i:j], 10, 32)
+		if err != nil || j == len(s) {
+			return Parts{}, ErrInvalid
+		}
+		switch unit := durationUnit(s[j], inTime); {
+		case s[j] == 'Y':
+			p.Years += int(v)
+		case s[j] == 'M' && !inTime:
+			p.Months += int(v)
+		case unit >= day:
+			p.Days += int(v * (unit / day))
+		default:
+			p.Seconds += v * unit
+		}
+		i = j
+	}
+	return p, nil
+}
+
+// zeroDuration: nothing but zeros is a duration for those who only show it.
+func zeroDuration(s string) bool {
+	if len(s) < 3 || s[0] != 'P' {
+		return false
+	}
+	digits := 0
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '0':
+			digits++
+		case s[i] != 'T' && durationUnit(s[i], true) == 0 && durationUnit(s[i], false) == 0:
+			return false
+		}
+	}
+	return digits > 0
+}
+
+// Add returns t moved by a duration: years first, then months, days, seconds (crm_time_add).
+func (t Time) Add(p Parts) Time {
+	return t.AddYears(p.Years).AddMonths(p.Months).AddSeconds(int64(p.Days)*day + p.Seconds)
+}
+
+// Sub is Add backwards (crm_time_subtract).
+func (t Time) Sub(p Parts) Time {
+	return t.AddYears(-p.Years).AddMonths(-p.Months).AddSeconds(-int64(p.Days)*day - p.Seconds)
+}
