@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,11 +35,17 @@ type fenceUnit struct {
 	dialing bool
 	wanted  bool
 	retry   *timer
-	keys    map[int]string     // transition keys of requests under way
-	queue   []transition.Fence // while not connected
-	timers  map[int]*timer     // for requests without an answer
+	keys    map[int]string // transition keys of requests under way
+	queue   []*queuedFence // while not connected
+	timers  map[int]*timer // for requests without an answer
 	soon    *timer
 	late    *timer
+}
+
+// queuedFence is a request that waits for the fencer.
+type queuedFence struct {
+	transition.Fence
+	limit *timer
 }
 
 func newFencer(c *Controller) *fenceUnit {
@@ -93,8 +100,9 @@ func (u *fenceUnit) dialed(conn *client.Client, err error) {
 	u.c.log.notice("Fencer successfully connected")
 	queue := u.queue
 	u.queue = nil
-	for _, f := range queue {
-		u.fence(f)
+	for _, q := range queue {
+		q.limit.stop()
+		u.fence(q.Fence)
 	}
 }
 
@@ -144,6 +152,9 @@ func (u *fenceUnit) disconnect(final bool) {
 		_ = conn.Close()
 	}
 	if final {
+		for _, q := range u.queue {
+			q.limit.stop()
+		}
 		u.queue = nil
 	}
 }
@@ -152,8 +163,7 @@ func (u *fenceUnit) disconnect(final bool) {
 // waits for it.
 func (u *fenceUnit) fence(f transition.Fence) {
 	if u.conn == nil {
-		u.queue = append(u.queue, f)
-		u.connect()
+		u.wait(f)
 		return
 	}
 	var opts wire.Options
@@ -167,6 +177,25 @@ func (u *fenceUnit) fence(f transition.Fence) {
 	}
 	u.keys[call] = f.Key
 	u.expect(call, f.Timeout+fenceGrace)
+}
+
+// fencerPatience is how long a request waits for the fencer: as long as the original
+// tries to connect.
+const fencerPatience = time.Minute
+
+// wait keeps a request until the fencer is there, and fails it when that takes too
+// long: a node must not be fenced for a reason that has long gone.
+func (u *fenceUnit) wait(f transition.Fence) {
+	q := &queuedFence{Fence: f}
+	q.limit = u.c.after(fencerPatience, func() {
+		if i := slices.Index(u.queue, q); i >= 0 {
+			u.queue = slices.Delete(u.queue, i, i+1)
+			u.c.log.err("Could not connect to fencer within %s", fencerPatience)
+			u.result(f.Key, 0, wire.Result{Exit: int(pcmk.ExitError), Status: pcmk.ExecNotConnected, Reason: "No connection to the fencer"})
+		}
+	})
+	u.queue = append(u.queue, q)
+	u.connect()
 }
 
 // fenceGrace is how much longer than the fencer we wait for its answer

@@ -12,7 +12,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 0, "run this seed alone")
-	seeds = flag.Uint64("seeds", 25, "how many seeds to run")
+	seeds = flag.Uint64("seeds", 8, "how many seeds to run")
 )
 
 // TestWorld runs clusters with faults for three minutes, then in peace, and sees that
