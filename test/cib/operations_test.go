@@ -184,7 +184,7 @@ func compareOperation(t *testing.T, cib *xmltree.Node, r request) *xmltree.Node 
 		req.Input = parse(t, r.input)
 	}
 	before := cib.String()
-	d := doc.New(cib)
+	d := doc.New(cib.Copy())
 	_, err = d.Do(req)
 	var e *doc.Error
 	status := 0
@@ -192,9 +192,6 @@ func compareOperation(t *testing.T, cib *xmltree.Node, r request) *xmltree.Node 
 		status = cibadminStatus(e.Code)
 	} else if err != nil {
 		t.Fatal(err)
-	}
-	if cib.String() != before {
-		t.Fatal("the tree of readers changed")
 	}
 	if got := cmd.ProcessState.ExitCode(); got != status {
 		t.Fatalf("%v\ncibadmin ends with %d: %s\nwe with %d: %v", r.args(), got, out, status, err)
