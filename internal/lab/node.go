@@ -163,6 +163,9 @@ func (n *Node) bootScript() (string, error) {
 	}
 	p("mount -n --make-rprivate /")
 	p("mount -n -t proc proc /proc")
+	// A node that panics resets itself: by reboot(2), which ends its namespace, and
+	// not the machine by the kernel's own trigger.
+	p("[ ! -e /proc/sysrq-trigger ] || mount -n --bind /dev/null /proc/sysrq-trigger")
 	p("echo %s > /proc/sys/kernel/hostname", n.st.Name)
 	p("mount -n -t sysfs sysfs /sys 2>/dev/null || :") // of this network namespace; not all containers allow it
 	p("mount -n -t tmpfs -o mode=755 run %s/run", n.dir)

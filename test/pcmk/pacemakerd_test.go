@@ -170,3 +170,24 @@ func TestPacemakerdFatal(t *testing.T) {
 		t.Error("the log does not say why")
 	}
 }
+
+// TestPacemakerdPanic: a daemon that ends with status 101 has its node reset.
+func TestPacemakerdPanic(t *testing.T) {
+	labtest.Pacemaker(t)
+	ctx := labtest.Context(t, 2*time.Minute)
+	l := labtest.Up(t, lab.Options{Nodes: []lab.NodeSpec{{Ours: []string{"pacemakerd"}, Files: []lab.File{
+		{Path: "/usr/lib/pacemaker/pacemaker-schedulerd", Mode: 0o755, Content: "#!/bin/sh\nsleep 3\nexit 101\n"},
+	}}}})
+	n := l.Members()[0]
+	if err := l.StartRing(ctx, n); err != nil {
+		t.Fatal(err)
+	}
+	// Not every kernel has the trigger; one that has must be out of the lab's reach.
+	if res, err := n.Exec(ctx, "sh", "-c", "[ ! -e /proc/sysrq-trigger ] || [ -c /proc/sysrq-trigger ]"); err != nil {
+		t.Fatalf("the lab reaches the kernel's trigger: %+v %v", res, err)
+	}
+	if err := n.Start(ctx, lab.PartPacemaker); err != nil {
+		t.Fatal(err)
+	}
+	testwait.For(t, 60*time.Second, "the node to go down", func() bool { return !n.On() })
+}
