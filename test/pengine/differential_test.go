@@ -50,7 +50,8 @@ func TestGenerated(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("%s: %s", file, strings.Join(c.Features, ", "))
-		for _, p := range compare(t, file, t.TempDir()) {
+		problems, _ := compare(t, file, t.TempDir())
+		for _, p := range problems {
 			t.Error(p)
 		}
 		return
@@ -73,7 +74,8 @@ func TestGenerated(t *testing.T) {
 					t.Error(err)
 					continue
 				}
-				sum.add(seed, c, compare(t, file, tmp))
+				problems, busy := compare(t, file, tmp)
+				sum.add(seed, c, problems, busy)
 			}
 		})
 	}
@@ -106,7 +108,7 @@ type said struct {
 	stdout, stderr, dot, graph string
 }
 
-func compare(t *testing.T, file, tmp string) (problems []string) {
+func compare(t *testing.T, file, tmp string) (problems []string, busy bool) {
 	asserted := false
 	date := fmt.Sprint(time.Unix(cibgen.Now, 0).UTC().Format("2006-01-02 15:04:05Z"))
 	dot, graph := filepath.Join(tmp, "dot"), filepath.Join(tmp, "graph")
@@ -122,8 +124,9 @@ func compare(t *testing.T, file, tmp string) (problems []string) {
 			out[i].dot, out[i].graph = text(dot), text(graph)
 		}
 		if out[0].status == endless || out[0].status < 0 { // it loops, or crashed: nothing to compare with
-			return []string{fmt.Sprintf("ORIGINAL: status %d", out[0].status)}
+			return []string{fmt.Sprintf("ORIGINAL: status %d", out[0].status)}, false
 		}
+		busy = strings.Contains(out[0].graph, "<synapse")
 		if strings.Contains(out[0].stderr, "Triggered fatal assertion") { // its own fault; what it does then must be equal
 			out[1].stderr = out[0].stderr
 			asserted = true
@@ -133,9 +136,9 @@ func compare(t *testing.T, file, tmp string) (problems []string) {
 		}
 	}
 	if asserted && len(problems) == 0 {
-		return []string{"ORIGINAL: assertion"}
+		return []string{"ORIGINAL: assertion"}, busy
 	}
-	return problems
+	return problems, busy
 }
 
 func originals(tmp string, args ...string) said {
@@ -201,20 +204,22 @@ func firstDifference(want, got string) string {
 type tally struct {
 	mu       sync.Mutex
 	count    int
-	nonEmpty int
-	invalid  int
+	busy     int // with something to do
 	features map[string]int
 	bad      []string
 	broken   []uint64 // the original crashed or did not end
 }
 
-func (s *tally) add(seed uint64, c *cibgen.CIB, problems []string) {
+func (s *tally) add(seed uint64, c *cibgen.CIB, problems []string, busy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.features == nil {
 		s.features = map[string]int{}
 	}
 	s.count++
+	if busy {
+		s.busy++
+	}
 	for _, f := range c.Features {
 		s.features[f]++
 	}
@@ -239,6 +244,6 @@ func (s *tally) report(t *testing.T, took time.Duration) {
 		}
 	}
 	slices.Sort(rarest)
-	t.Logf("RESULT %d generated CIBs, %d differ, on %d the original stops at an assertion, complains of one or never ends %v, %.0f per minute; %d features, %d of them in less than 2 %%: %s",
-		s.count, len(s.bad), len(s.broken), s.broken, float64(s.count)/took.Minutes(), len(s.features), rare, strings.Join(rarest, ", "))
+	t.Logf("RESULT %d generated CIBs (%d %% with something to do), %d differ, on %d the original stops at an assertion, complains of one or never ends %v, %.0f per minute; %d features, %d of them in less than 2 %%: %s",
+		s.count, 100*s.busy/s.count, len(s.bad), len(s.broken), s.broken, float64(s.count)/took.Minutes(), len(s.features), rare, strings.Join(rarest, ", "))
 }
