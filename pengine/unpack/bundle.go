@@ -94,11 +94,11 @@ func (u *unpacker) bundleSpec(r *model.Resource, n, x *xmltree.Node) *bundleSpec
 	if !ok {
 		v = x.Attr("masters")
 	}
-	b.PromotedMax = u.bounded(r, model.Int(v, 0))
+	b.PromotedMax = u.bounded(r, model.Int(v, 0), maxReplicas)
 	if v, ok = x.Get("replicas"); !ok && b.PromotedMax > 0 {
 		b.NReplicas = b.PromotedMax
 	} else {
-		b.NReplicas = u.bounded(r, model.Int(v, 1))
+		b.NReplicas = u.bounded(r, model.Int(v, 1), maxReplicas)
 	}
 	b.PerHost = model.Int(x.Attr("replicas-per-host"), 1)
 	if b.PerHost == 1 {

@@ -16,7 +16,7 @@ func (u *unpacker) clone(r *model.Resource, n *xmltree.Node) bool {
 		k.PromotedNodeMax = metaInt(r, 1, "promoted-node-max", "master-node-max")
 	}
 	k.NodeMax = metaInt(r, k.NodeMax, "clone-node-max")
-	k.Max = u.bounded(r, metaInt(r, k.Max, "clone-max"))
+	k.Max = u.bounded(r, metaInt(r, k.Max, "clone-max"), maxInstances)
 	if !r.Is(model.Unique) && k.NodeMax > 1 {
 		u.c.Report(model.ConfigErr, "clone_unpack", "Ignoring promoted-max for "+r.ID+" because anonymous clones support only one instance per node")
 		k.NodeMax = 1
@@ -50,15 +50,19 @@ func (u *unpacker) clone(r *model.Resource, n *xmltree.Node) bool {
 	return true
 }
 
-// maxInstances is far above what a cluster can run, and keeps a slip in one number
-// from taking all memory; the original has no limit.
-const maxInstances = 10000
+// maxInstances and maxReplicas are far above what a cluster can run, and keep a
+// slip in one number from taking all memory; the original has no limits. Each
+// replica of a bundle is a node too, so that theirs counts twice.
+const (
+	maxInstances = 10000
+	maxReplicas  = 200
+)
 
-func (u *unpacker) bounded(r *model.Resource, n int) int {
-	if n > maxInstances {
-		u.c.Errorf("Using " + strconv.Itoa(maxInstances) + " instances of " + r.ID + " instead of " + strconv.Itoa(n))
+func (u *unpacker) bounded(r *model.Resource, n, most int) int {
+	if n > most {
+		u.c.Errorf("Using " + strconv.Itoa(most) + " instances of " + r.ID + " instead of " + strconv.Itoa(n))
 	}
-	return min(n, maxInstances)
+	return min(n, most)
 }
 
 func metaInt(r *model.Resource, def int, names ...string) int {
