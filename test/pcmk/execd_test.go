@@ -170,6 +170,7 @@ func TestExecutor(t *testing.T) {
 // TestExecutorKilled: kill -9 of the executor; it comes back and the resources
 // are untouched.
 func TestExecutorKilled(t *testing.T) {
+	labtest.Long(t, "TestDaemonKills")
 	_, n, ctx := execdCluster(t, "pacemaker-execd")
 	good := func() bool {
 		r, _ := n.Exec(ctx, "crm_mon", "-1", "-r")

@@ -235,6 +235,7 @@ func others(n []*lab.Node, not *lab.Node) []*lab.Node {
 // nothing is fenced for it. Then a topology: the first level fails, the second,
 // of two devices, is done as off, off, on, on.
 func TestFencedKilled(t *testing.T) {
+	labtest.Long(t, "TestDaemonKills and TestFencedIPMI")
 	l := fencedMix(t, 1, "n1", "n2", "n3")
 	power, err := l.ServePower()
 	if err != nil {

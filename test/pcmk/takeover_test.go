@@ -25,6 +25,7 @@ const oneDummy = `<configuration><crm_config><cluster_property_set id="cib-boots
 // and back. Each starts on what the other left: the same configuration, no
 // complaint about it, and the resource runs.
 func TestTakeover(t *testing.T) {
+	labtest.Long(t, "TestCIBFiles")
 	labtest.Pacemaker(t)
 	ctx := labtest.Context(t, 4*time.Minute)
 	left, want := "", ""

@@ -38,6 +38,15 @@ func Need(t testing.TB, programs ...string) {
 	t.Skipf("SKIPPED, NOT TESTED: %v", err)
 }
 
+// Long skips a test that belongs to the full count (E2E_LONG), because another
+// one of `make test` shows the same in less time.
+func Long(t testing.TB, other string) {
+	t.Helper()
+	if os.Getenv("E2E_LONG") == "" {
+		t.Skipf("in the full count only (E2E_LONG); see %s", other)
+	}
+}
+
 // Corosync is what tests of rings need, Pacemaker what those of whole clusters need.
 func Corosync(t testing.TB) {
 	t.Helper()
