@@ -44,6 +44,9 @@ type CIB struct {
 	// Faults says why the last request, or the file, does not conform to its
 	// schema.
 	Faults []schema.Fault
+
+	// Rejected is the CIB that the last request would have made, when the schema refused it.
+	Rejected *xmltree.Node
 }
 
 // Open reads a CIB and holds it to its schema. The error is a pcmk.RC: ENXIO
@@ -104,7 +107,7 @@ func (c *CIB) Root() *xmltree.Node { return c.doc.Root() }
 // Do carries out a request. A refusal is a pcmk.RC; its data may say more
 // (cib_file.c: cib_file_perform_op_delegate).
 func (c *CIB) Do(_ context.Context, call client.Call) (*xmltree.Node, error) {
-	c.Faults = nil
+	c.Faults, c.Rejected = nil, nil
 	opt := func(bit client.Opt) bool { return call.Options&bit != 0 }
 	section := call.Section
 	if call.Op == client.Query && !opt(client.XPath) && strings.EqualFold(section, "all") {
@@ -127,6 +130,7 @@ func (c *CIB) Do(_ context.Context, call client.Call) (*xmltree.Node, error) {
 			c.dirty = true // as in the original, which writes the file anew
 			return nil, nil
 		}
+		c.Rejected = e.Rejected
 		return e.Failed, pcmk.RCFromLegacy(int(e.Code))
 	}
 	if err != nil {

@@ -304,13 +304,13 @@ func (p *program) call(c client.Call) error {
 	if p.o.force {
 		c.Options |= client.QuorumOverride
 	}
-	data, err := p.cib.Do(p.ctx, c)
+	_, err := p.cib.Do(p.ctx, c)
 	if err == nil {
 		return nil
 	}
 	rc := session.RC(err)
-	if _, ok := p.cib.(*file.CIB); ok && rc == pcmk.RCSchemaValidation && data != nil {
-		p.listing(data)
+	if f, ok := p.cib.(*file.CIB); ok && f.Rejected != nil {
+		p.listing(f.Rejected)
 	}
 	if rc == pcmk.RCNoQuorum {
 		return failedWith(rc, "To ignore quorum, use the force option.\n")
