@@ -35,6 +35,7 @@ func toolsSettled(t *testing.T, n *lab.Node) {
 // the other on a running cluster of the original: they say the same and leave the
 // same constraints behind.
 func TestMonToolsLive(t *testing.T) {
+	labtest.Long(t, "TestMonOffline and TestResourceChanges")
 	labtest.Pacemaker(t)
 	l := labtest.Up(t, lab.Options{Nodes: []lab.NodeSpec{{}, {}}})
 	labtest.Start(t, l)
