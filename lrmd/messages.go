@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/lrmd/agent"
 	"github.com/pacesync/pacesync/lrmd/opqueue"
 )
@@ -90,9 +91,9 @@ func (d *daemon) logDone(done opqueue.Done) {
 	if e.ExitReason != "" {
 		b.WriteString(" (" + e.ExitReason + ")")
 	}
-	b.WriteString(" (execution time " + agent.Readable(e.ExecTime))
+	b.WriteString(" (execution time " + iso8601.ReadableMS(int64(e.ExecTime)))
 	if e.QueueTime > 0 {
-		b.WriteString(" after being queued " + agent.Readable(e.QueueTime))
+		b.WriteString(" after being queued " + iso8601.ReadableMS(int64(e.QueueTime)))
 	}
 	b.WriteString(")")
 	d.at(l, b.String())
@@ -107,7 +108,7 @@ func (d *daemon) logResult(s opqueue.Start, r agent.Result) {
 	who := name + "[" + strconv.Itoa(r.PID) + "]"
 	switch {
 	case r.Status == pcmk.ExecTimeout:
-		d.log.Info("Resource agent " + who + " timed out after " + agent.Readable(s.Timeout))
+		d.log.Info("Resource agent " + who + " timed out after " + iso8601.ReadableMS(int64(s.Timeout)))
 	case r.Signal != 0:
 		d.log.Info(who + " terminated with signal " + strconv.Itoa(int(r.Signal)) + " (" + agent.SignalName(r.Signal) + ")")
 	default:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pacesync/pacesync/crmd/transition"
 	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
@@ -163,7 +164,7 @@ func (k *Keeper) logResult(o *Op, key string, updated, confirmed bool) {
 	case pcmk.ExecDone:
 		level, text = Notice, o.RC.String()
 	case pcmk.ExecTimeout:
-		text += " after " + readable(o.Timeout)
+		text += " after " + iso8601.ReadableMS(int64(o.Timeout))
 	case pcmk.ExecCancelled:
 		level = Inform
 	}
@@ -187,31 +188,6 @@ func (k *Keeper) logResult(o *Op, key string, updated, confirmed bool) {
 			k.notef(Notice, "%s@%s output [ %s ]", key, k.node, strings.TrimRight(line, "\n"))
 		}
 	}
-}
-
-// readable is a time in words (pcmk__readable_interval).
-func readable(ms int) string {
-	out := ""
-	for _, u := range []struct {
-		ms   int
-		name string
-	}{{86400000, "d"}, {3600000, "h"}, {60000, "m"}} {
-		if ms > u.ms {
-			out += strconv.Itoa(ms/u.ms) + u.name
-			ms %= u.ms
-		}
-	}
-	switch {
-	case ms > 1000 && ms%1000 != 0:
-		out += fmt.Sprintf("%d.%03ds", ms/1000, ms%1000)
-	case ms > 1000:
-		out += strconv.Itoa(ms/1000) + "s"
-	case ms > 0:
-		out += strconv.Itoa(ms) + "ms"
-	case out == "":
-		out = "0s"
-	}
-	return out
 }
 
 // remember keeps a result for the time that it is asked for (update_history_cache).

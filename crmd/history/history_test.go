@@ -90,14 +90,6 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-func TestReadable(t *testing.T) {
-	for ms, want := range map[int]string{0: "0s", 500: "500ms", 1500: "1.500s", 20000: "20s", 60000: "60s", 61000: "1m1000ms", 3600001: "1h1ms"} {
-		if got := readable(ms); got != want {
-			t.Errorf("%d: %s, not %s", ms, got, want)
-		}
-	}
-}
-
 // node is a Keeper with what it asked for.
 type node struct {
 	k    *Keeper

@@ -10,11 +10,11 @@ package agent
 import (
 	"errors"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/pacesync/pacesync/internal/libc"
 	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/lrmd/agent/child"
 	"github.com/pacesync/pacesync/lrmd/wire"
 )
@@ -86,7 +86,7 @@ func FromExit(kind string, timeout int, x child.Exit, toOCF func(int) pcmk.OCF) 
 		r.RC, r.Status = toOCF(x.Code), pcmk.ExecDone
 	case x.TimedOut:
 		r.RC, r.Status = pcmk.OCFError, pcmk.ExecTimeout
-		r.Reason = kind + " did not complete within " + Readable(timeout)
+		r.Reason = kind + " did not complete within " + iso8601.ReadableMS(int64(timeout))
 	case x.Killed:
 		r.RC, r.Status = pcmk.OCFOK, pcmk.ExecCancelled
 	default:
@@ -94,35 +94,6 @@ func FromExit(kind string, timeout int, x child.Exit, toOCF func(int) pcmk.OCF) 
 		r.Reason = kind + " interrupted by " + SignalName(x.Signal) + " signal"
 	}
 	return r
-}
-
-// Readable is a count of milliseconds as people read it (iso8601.c:
-// pcmk__readable_interval).
-func Readable(ms int) string {
-	if ms <= 0 {
-		return "0s"
-	}
-	var b strings.Builder
-	for _, u := range [...]struct {
-		ms   int
-		unit string
-	}{{86400000, "d"}, {3600000, "h"}, {60000, "m"}} {
-		if ms > u.ms { // a full unit exactly is left to the smaller one, as upstream
-			b.WriteString(strconv.Itoa(ms/u.ms) + u.unit)
-			ms %= u.ms
-		}
-	}
-	switch {
-	case ms > 1000:
-		b.WriteString(strconv.Itoa(ms / 1000))
-		if frac := ms % 1000; frac > 0 {
-			b.WriteString("." + strconv.Itoa(1000 + frac)[1:])
-		}
-		b.WriteString("s")
-	case ms > 0:
-		b.WriteString(strconv.Itoa(ms) + "ms")
-	}
-	return b.String()
 }
 
 // SignalName is what strsignal(3) says of the signals that end agents.

@@ -10,18 +10,6 @@ import (
 	"github.com/pacesync/pacesync/lrmd/agent/child"
 )
 
-// The first five are from upstream's own test, pcmk__readable_interval_test.c.
-func TestReadable(t *testing.T) {
-	for ms, want := range map[int]string{
-		0: "0s", 30000: "30s", 150000: "2m30s", 3333: "3.333s", 4294967295: "49d17h2m47.295s",
-		1: "1ms", 1000: "1000ms", 60000: "60s", 3600000: "60m", 20000: "20s", 1001: "1.001s",
-	} {
-		if got := Readable(ms); got != want {
-			t.Errorf("%d ms: %q, want %q", ms, got, want)
-		}
-	}
-}
-
 func TestFromErrno(t *testing.T) {
 	for no, want := range map[syscall.Errno]Result{
 		syscall.ENOENT: {RC: pcmk.OCFNotInstalled, Status: pcmk.ExecNotInstalled, Reason: "x: No such file or directory"},

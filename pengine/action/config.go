@@ -1,6 +1,7 @@
 package action
 
 import (
+	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/pengine/constraint"
 	"github.com/pacesync/pacesync/pengine/model"
 	"github.com/pacesync/pacesync/pengine/plan"
@@ -102,7 +103,7 @@ func checkOp(r *model.Resource, n *model.Node, o *model.HistoryOp) bool {
 	d := plan.CompareDigest(r, o, n)
 	if c.Sanitized && d.Result != model.DigestMatch && o.SecureDigest != "" && d.Secure == o.SecureDigest {
 		if c.Shown != nil {
-			c.Shown.Info("Only 'private' parameters to " + readable(o.IntervalMS) + "-interval " + task + " for " + r.ID + " on " + n.Name + " changed: " + o.TransitionMagic)
+			c.Shown.Info("Only 'private' parameters to " + iso8601.ReadableMS(int64(o.IntervalMS)) + "-interval " + task + " for " + r.ID + " on " + n.Name + " changed: " + o.TransitionMagic)
 		}
 		return false
 	}

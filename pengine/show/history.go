@@ -7,6 +7,7 @@ import (
 
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/pcmkout"
+	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/internal/score"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/model"
@@ -265,7 +266,7 @@ func (v *View) friendly(o *model.HistoryOp) string {
 	}
 	line := rsc + " "
 	if interval != 0 {
-		line += ReadableInterval(interval) + "-interval "
+		line += iso8601.ReadableMS(int64(interval)) + "-interval "
 	} else if strings.EqualFold(task, model.Monitor) {
 		task = "probe"
 	}
@@ -286,7 +287,7 @@ func (v *View) friendly(o *model.HistoryOp) string {
 		line += " at " + v.Epoch(o.LastChange)
 	}
 	if t := model.Int(o.ExecTime, 0); t > 0 {
-		line += " after " + ReadableInterval(uint32(t))
+		line += " after " + iso8601.ReadableMS(int64(t))
 	}
 	return line
 }
@@ -311,32 +312,4 @@ func (v *View) technical(o *model.HistoryOp) string {
 		line += ", exec=" + o.ExecTime + "ms"
 	}
 	return line
-}
-
-// ReadableInterval shows milliseconds in larger units (pcmk__readable_interval): a
-// unit counts only when there is more than one of it.
-func ReadableInterval(ms uint32) string {
-	text := ""
-	for _, u := range []struct {
-		ms   uint32
-		name string
-	}{{24 * 3600 * 1000, "d"}, {3600 * 1000, "h"}, {60 * 1000, "m"}} {
-		if ms > u.ms {
-			text += strconv.Itoa(int(ms/u.ms)) + u.name
-			ms %= u.ms
-		}
-	}
-	switch {
-	case ms > 1000:
-		text += strconv.Itoa(int(ms / 1000))
-		if ms %= 1000; ms > 0 {
-			text += fmt.Sprintf(".%03d", ms)
-		}
-		text += "s"
-	case ms > 0:
-		text += strconv.Itoa(int(ms)) + "ms"
-	case text == "":
-		text = "0s"
-	}
-	return text
 }
