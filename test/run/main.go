@@ -39,8 +39,8 @@ func small() ([]step, error) {
 	return []step{
 		{name: "check", args: []string{"make", "-s", "check"}},
 		goTest("unit", nil, append([]string{"-timeout=10m"}, units...)...),
-		// Two at a time: most of it is waiting, for elections and time limits.
-		goTest("end to end", e2e, "-count=1", "-p=2", "-timeout=20m", "./test/..."),
+		// Two at a time: most of it is waiting, for elections and time limits. The longest first.
+		goTest("end to end", e2e, "-count=1", "-p=2", "-timeout=20m", "./test/pcmk", "./test/e2e", "./test/..."),
 		{name: "demo", args: []string{"bin/pacesync", "demo", "-ref"}},
 	}, nil
 }
