@@ -283,3 +283,34 @@ func TestNoSleepInTests(t *testing.T) {
 		})
 	}
 }
+
+// TestSkipsAreTold holds tests to internal/testneed: what is missing skips a test
+// loudly and fails it in CI. Who skips for another reason is listed here.
+func TestSkipsAreTold(t *testing.T) {
+	allowed := map[string]string{
+		"internal/testneed/testneed.go":       "their home",
+		"internal/lab/labtest/labtest.go":     "E2E, E2E_LONG",
+		"test/ipc/sandbox_test.go":            "E2E",
+		"test/pcmk/execdcost_test.go":         "E2E_LONG",
+		"test/pcmk/fenced_test.go":            "E2E_LONG",
+		"test/e2e/tools_test.go":              "MIX",
+		"totem/totemtest/planted_test.go":     "a flag",
+		"cmd/pacesync/startup_test.go":        "-short",
+		"crmd/client/client_test.go":          "a cluster runs on this machine",
+		"internal/corosync/loop/loop_test.go": "the kernel's choice",
+	}
+	for _, s := range sources(t) {
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && (sel.Sel.Name == "Skip" || sel.Sel.Name == "Skipf" || sel.Sel.Name == "SkipNow") {
+				if x, ok := sel.X.(*ast.Ident); ok && (x.Name == "t" || x.Name == "b" || x.Name == "tb") && allowed[s.path] == "" {
+					t.Errorf("%s:%d: skips by itself: use internal/testneed", s.path, s.line(n.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}

@@ -13,28 +13,16 @@ import (
 
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
+	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/simulate"
 )
 
-// corpus is where the conformance cases are: CIBs with what the original's
-// crm_simulate makes of them.
-func corpus(t testing.TB) string {
-	dir := filepath.Join(os.Getenv("PACESYNC_SHARED"), "conformance", "scheduler")
-	if _, err := os.Stat(filepath.Join(dir, "tests.json")); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no conformance cases: set PACESYNC_SHARED")
-		}
-		t.Skip("SKIPPED, NOT TESTED: no conformance cases: set PACESYNC_SHARED")
-	}
-	return dir
-}
-
 // TestConformance compares what crm_simulate shows, scores, draws and writes with
 // the original's, for every case.
 func TestConformance(t *testing.T) {
-	dir := corpus(t)
+	dir := testneed.Cases(t)
 	data, err := os.ReadFile(filepath.Join(dir, "tests.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +149,7 @@ func difference(want, got string) string {
 // TestSame runs the same input twice and expects the same bytes: nothing may depend
 // on the order of a map or on what ran before.
 func TestSame(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(corpus(t), "xml", "*.xml"))
+	files := testneed.CIBs(t)
 	for i, f := range files {
 		if i%8 != 0 {
 			continue
@@ -192,7 +180,7 @@ func TestSame(t *testing.T) {
 
 // BenchmarkRun is one decision on the largest case, parsing included.
 func BenchmarkRun(b *testing.B) {
-	files, _ := filepath.Glob(filepath.Join(corpus(b), "xml", "*.xml"))
+	files := testneed.CIBs(b)
 	var data []byte
 	for _, f := range files {
 		if d, err := os.ReadFile(f); err == nil && len(d) > len(data) {

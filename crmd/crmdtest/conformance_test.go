@@ -14,29 +14,17 @@ import (
 	"github.com/pacesync/pacesync/crmd/transition"
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
+	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine"
 	"github.com/pacesync/pacesync/pengine/simulate"
 )
 
-// corpus is where the conformance cases are: CIBs with the graphs that the original
-// makes of them, and the status that follows when they are executed.
-func corpus(t testing.TB) string {
-	dir := filepath.Join(os.Getenv("PACESYNC_SHARED"), "conformance", "scheduler")
-	if _, err := os.Stat(filepath.Join(dir, "tests.json")); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no conformance cases: set PACESYNC_SHARED")
-		}
-		t.Skip("SKIPPED, NOT TESTED: no conformance cases: set PACESYNC_SHARED")
-	}
-	return dir
-}
-
 // TestConformance executes the original's graphs with executors that always succeed, and
 // compares the status of the cluster in the end with what the original's crm_simulate
 // shows. What the engine learns, it learns from patchsets of the CIB, as in life.
 func TestConformance(t *testing.T) {
-	dir := corpus(t)
+	dir := testneed.Cases(t)
 	graphs, _ := filepath.Glob(filepath.Join(dir, "exp", "*.exp"))
 	if len(graphs) < 700 {
 		t.Fatalf("only %d graphs", len(graphs))

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 // table is the one in testdata/oracle.c.
@@ -73,13 +75,10 @@ func TestTexts(t *testing.T) {
 
 // TestAgainstGlibc runs random command lines through the C library as well.
 func TestAgainstGlibc(t *testing.T) {
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("SKIPPED: no C compiler, glibc's getopt cannot be asked")
-	}
+	cc := testneed.Program(t, "cc")
 	oracle := filepath.Join(t.TempDir(), "oracle")
 	if out, err := exec.Command(cc, "-o", oracle, "testdata/oracle.c").CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: testdata/oracle.c does not compile here: %v: %s", err, out)
+		testneed.Missing(t, fmt.Sprintf("testdata/oracle.c does not compile here (libc6-dev): %v: %s", err, out))
 	}
 	words := strings.Split("-s|-sn|-i|-i5|-o|-o5|-x|-sxi|--|-|--status|--st|--sta|--start|--re|--rel|--r=1|--reset|--reset=|"+
 		"--opt|--opt=1|--o|--if|--if=a|--nope|--status=1|-n-|a|b|-r|--f|--force|-s:|-;|--=|", "|")

@@ -5,15 +5,14 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 func TestWriteEqualsXmllint(t *testing.T) {
-	if _, err := exec.LookPath("xmllint"); err != nil {
-		t.Skip("no xmllint here (package libxml2-utils)")
-	}
+	testneed.Program(t, "xmllint")
 	for _, doc := range []string{
 		`<a/>`, `<a></a>`, `<a b='1' c="x&quot;y&apos;z&lt;&gt;&amp;&#10;&#9;&#13;"/>`,
 		"<a>\n <b> </b>\n <c>t&lt;&gt;&amp;\"'</c><!-- note --><d><e/></d>\n</a>",
@@ -129,19 +128,14 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	dir := filepath.Join(os.Getenv("PACESYNC_SHARED"), "conformance", "scheduler", "xml")
-	files, _ := filepath.Glob(filepath.Join(dir, "*.xml"))
 	var docs [][]byte
 	total := 0
-	for _, f := range files {
+	for _, f := range testneed.CIBs(b) {
 		d, err := os.ReadFile(f)
 		if err != nil {
 			b.Fatal(err)
 		}
 		docs, total = append(docs, d), total+len(d)
-	}
-	if docs == nil {
-		b.Skip("no CIBs: set PACESYNC_SHARED")
 	}
 	b.SetBytes(int64(total))
 	b.ReportAllocs()

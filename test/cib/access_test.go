@@ -16,6 +16,7 @@ import (
 	"github.com/pacesync/pacesync/cib/file"
 	"github.com/pacesync/pacesync/internal/lab/labtest"
 	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
@@ -73,9 +74,7 @@ func accessCall(rng *rand.Rand, cib string) ([]string, client.Call) {
 // with Debian's cibadmin and with ours.
 func TestAccessEqualsCibadmin(t *testing.T) {
 	labtest.Need(t, cibadmin)
-	if os.Geteuid() != 0 {
-		t.Skip("only root may act for others")
-	}
+	testneed.Root(t, "to act for others")
 	rounds := uint64(150)
 	if os.Getenv("E2E_LONG") != "" {
 		rounds = 3000

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pacesync/pacesync/cib/digest"
 	"github.com/pacesync/pacesync/internal/lab/labtest"
+	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
@@ -51,18 +52,11 @@ func ask(t *testing.T, env []string, args ...string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// corpus is a share of the scheduler's test CIBs where they are at hand: with
+// corpus is a share of the scheduler's test CIBs: with
 // CORPUS=all every one, otherwise one of sixteen.
 func corpus(t *testing.T) []string {
 	t.Helper()
-	shared := os.Getenv("PACESYNC_SHARED")
-	if shared == "" {
-		shared = filepath.Join(filepath.Dir(labtest.Bin(t)), "..", "shared")
-	}
-	all, err := filepath.Glob(filepath.Join(shared, "conformance/scheduler/xml/*.xml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := testneed.CIBs(t)
 	if os.Getenv("CORPUS") == "all" {
 		return all
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/testwait"
 )
 
@@ -18,7 +19,7 @@ import (
 func startOurs(t *testing.T) *exec.Cmd {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "corosync")
-	goTool := need(t, "go")
+	goTool := testneed.Program(t, "go")
 	build := exec.Command(goTool, "build", "-o", bin, "github.com/pacesync/pacesync/cmd/pacesync")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

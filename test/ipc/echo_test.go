@@ -15,6 +15,7 @@ import (
 
 	"github.com/pacesync/pacesync/internal/corosync/loop"
 	"github.com/pacesync/pacesync/internal/qbipc"
+	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 // Ids of the test service, see c/echo.h.
@@ -28,10 +29,8 @@ const (
 // build compiles a program of c/ and returns its path.
 func build(t testing.TB, name string) string {
 	t.Helper()
-	gcc := need(t, "gcc")
-	if !fileExists("/usr/include/qb/qbipcc.h") {
-		missing(t, "libqb-dev (make deps)")
-	}
+	gcc := testneed.Program(t, "gcc")
+	testneed.File(t, "/usr/include/qb/qbipcc.h")
 	bin := filepath.Join(t.TempDir(), name)
 	out, err := exec.Command(gcc, "-std=gnu11", "-O2", "-Wall", "-Wextra", "-o", bin, "c/"+name+".c", "-lqb", "-lpthread").CombinedOutput()
 	if err != nil || len(out) != 0 {

@@ -13,9 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pacesync/pacesync/internal/qbipc"
-	"github.com/pacesync/pacesync/internal/testwait"
 	"golang.org/x/sys/unix"
+
+	"github.com/pacesync/pacesync/internal/qbipc"
+	"github.com/pacesync/pacesync/internal/testneed"
+	"github.com/pacesync/pacesync/internal/testwait"
 )
 
 // waitEmpty waits until the server has no client and no folder is left.
@@ -201,7 +203,7 @@ func TestStrangersAreRefused(t *testing.T) {
 	if sandbox(t, "64m") {
 		return
 	}
-	setpriv := need(t, "setpriv")
+	setpriv := testneed.Program(t, "setpriv")
 	client := build(t, "echo_client")
 	// nobody must be able to reach the program.
 	if err := os.Rename(client, "/dev/shm/echo_client"); err != nil {

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pacesync/pacesync/internal/qbipc"
-	"github.com/pacesync/pacesync/internal/testwait"
 	"golang.org/x/sys/unix"
+
+	"github.com/pacesync/pacesync/internal/qbipc"
+	"github.com/pacesync/pacesync/internal/testneed"
+	"github.com/pacesync/pacesync/internal/testwait"
 )
 
 const oneNode = `totem {
@@ -42,7 +44,7 @@ system {
 // startOriginal runs Debian's corosync with one node inside the sandbox.
 func startOriginal(t *testing.T, ipcType string) *exec.Cmd {
 	t.Helper()
-	corosync := need(t, "corosync")
+	corosync := testneed.Program(t, "corosync")
 	conf := bytes.ReplaceAll([]byte(oneNode), []byte("TYPE"), []byte(ipcType))
 	if err := os.WriteFile("/etc/corosync/corosync.conf", conf, 0o644); err != nil {
 		t.Fatal(err)

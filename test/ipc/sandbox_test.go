@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 const insideVar = "PACESYNC_TEST_SANDBOX"
@@ -27,9 +28,7 @@ func sandbox(t *testing.T, shmSize string) (outside bool) {
 	if os.Getenv("E2E") == "" {
 		t.Skip("needs root and private namespaces: set E2E=1, or use make e2e")
 	}
-	if os.Geteuid() != 0 {
-		missing(t, "root, for private namespaces")
-	}
+	testneed.Root(t, "private namespaces")
 	setup := fmt.Sprintf(`set -e
 mount --make-rprivate /
 ip link set lo up
@@ -48,34 +47,7 @@ exec "$@"`, shmSize)
 		t.Fatalf("the run inside private namespaces failed: %v", err)
 	}
 	if strings.Contains(string(out), "--- SKIP") {
-		t.Skip("SKIPPED, NOT TESTED: see the run inside")
+		testneed.Missing(t, "see the run inside")
 	}
 	return true
 }
-
-// missing skips the test for want of something, loudly; with CI=true that is a
-// failure.
-func missing(t testing.TB, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("cannot run: %s is missing", what)
-	}
-	t.Skipf("SKIPPED, NOT TESTED: %s is missing", what)
-}
-
-// need is the path of a program of the machine's.
-func need(t testing.TB, program string) string {
-	t.Helper()
-	if path, err := exec.LookPath(program); err == nil {
-		return path
-	}
-	for _, dir := range []string{"/usr/sbin", "/sbin"} {
-		if p := filepath.Join(dir, program); fileExists(p) {
-			return p
-		}
-	}
-	missing(t, program+" (make deps)")
-	return ""
-}
-
-func fileExists(p string) bool { _, err := os.Stat(p); return err == nil }

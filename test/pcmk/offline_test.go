@@ -10,26 +10,14 @@ import (
 	"testing"
 
 	"github.com/pacesync/pacesync/internal/lab/labtest"
+	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 // toolCorpus is a share of the scheduler's test CIBs where they are at hand: all of
 // them with E2E_LONG, otherwise one of sixty.
 func toolCorpus(t *testing.T) []string {
 	t.Helper()
-	shared := os.Getenv("PACESYNC_SHARED")
-	if shared == "" {
-		shared = filepath.Join(filepath.Dir(labtest.Bin(t)), "..", "shared")
-	}
-	all, err := filepath.Glob(filepath.Join(shared, "conformance/scheduler/xml/*.xml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	switch {
-	case len(all) == 0 && os.Getenv("CI") == "true":
-		t.Fatal("the conformance cases are not here (PACESYNC_SHARED)")
-	case len(all) == 0:
-		t.Skip("the conformance cases are not here (PACESYNC_SHARED)")
-	}
+	all := testneed.CIBs(t)
 	if os.Getenv("E2E_LONG") != "" {
 		return all
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pacesync/pacesync/internal/lab/labtest"
+	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 // TestVerify compares crm_verify -VV with the installed one on the scheduler's
@@ -14,13 +15,7 @@ import (
 // whose messages differ are listed in testdata/verify.txt, which may only shrink; their status has to agree.
 func TestVerify(t *testing.T) {
 	labtest.Need(t, "/usr/sbin/crm_verify")
-	files, err := filepath.Glob(filepath.Join(os.Getenv("PACESYNC_SHARED"), "conformance", "scheduler", "xml", "*.xml"))
-	if err != nil || len(files) == 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no conformance cases: set PACESYNC_SHARED")
-		}
-		t.Skip("SKIPPED, NOT TESTED: no conformance cases: set PACESYNC_SHARED")
-	}
+	files := testneed.CIBs(t)
 	list, err := os.ReadFile("testdata/verify.txt")
 	if err != nil {
 		t.Fatal(err)

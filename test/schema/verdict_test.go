@@ -15,20 +15,14 @@ import (
 	"github.com/pacesync/pacesync/cib/schema"
 	"github.com/pacesync/pacesync/cib/schema/schemafiles"
 	"github.com/pacesync/pacesync/internal/lab/labtest"
+	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
 // cases lists the CIBs of Pacemaker's scheduler tests.
 func cases(t testing.TB) []string {
 	t.Helper()
-	files, _ := filepath.Glob(filepath.Join(os.Getenv("PACESYNC_SHARED"), "conformance", "scheduler", "xml", "*.xml"))
-	if len(files) == 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no CIBs: set PACESYNC_SHARED")
-		}
-		t.Skip("SKIPPED, NOT TESTED: no CIBs: set PACESYNC_SHARED")
-	}
-	return files
+	return testneed.CIBs(t)
 }
 
 func compile(t testing.TB, name string) *schema.Schema {
