@@ -27,6 +27,7 @@ type Input struct {
 	Sanitized  bool         // the CIB holds no private values: compare secure digests
 	Shown      *model.Shown // collects scores and utilization; nil for none
 	Transition int          // number of the graph
+	Explain    bool         // note why each score is what it is, for pengine/explain
 	CheckOnly  bool         // read the configuration and decide nothing: then there is neither graph nor changes
 }
 
@@ -46,7 +47,7 @@ func Status(in Input) (*Result, error) {
 	if in.CIB == nil || in.CIB.Name != "cib" {
 		return nil, ErrNoCIB
 	}
-	c, doc := unpack.Parse(unpack.Input{CIB: in.CIB, Now: in.Now, Sanitized: in.Sanitized, Shown: in.Shown})
+	c, doc := unpack.Parse(unpack.Input{CIB: in.CIB, Now: in.Now, Sanitized: in.Sanitized, Shown: in.Shown, Explain: in.Explain})
 	return &Result{Cluster: c, doc: doc}, nil
 }
 

@@ -94,8 +94,7 @@ func loadStopped(c *model.Cluster, n *model.Node) *model.Action {
 func avoidRemotes(r *model.Resource) {
 	for w := range r.Allowed.All {
 		if w.RemoteRsc != nil {
-			w.Score = -model.Inf
-			r.Explain(w.Node, -model.Inf, "remote nodes cannot run this")
+			r.Ban(w, model.Why{Cause: model.CauseRemote})
 		}
 	}
 }
@@ -118,7 +117,7 @@ func inContainer(r *model.Resource) {
 	if remote != nil {
 		for w := range r.Allowed.All {
 			if w.RemoteRsc != remote {
-				w.Score = -model.Inf
+				r.Ban(w, model.Why{Cause: model.CauseContainer})
 			}
 		}
 		return

@@ -88,12 +88,18 @@ func (b *builder) locate(n *xmltree.Node, r *model.Resource, role, value string,
 func (b *builder) locateByRules(n *xmltree.Node, r *model.Resource, m *rules.Match) {
 	var next rules.Change
 	empty := true
+	first := len(b.c.Locations)
 	n.Each("rule", func(x *xmltree.Node) {
 		empty = false
 		if rule := rules.ParseRule(x, b.doc.Lookup); rule != nil {
 			b.locateByRule(n, r, rule, m, &next)
 		}
 	})
+	if next.Set {
+		for _, l := range b.c.Locations[first:] {
+			l.Until = next.At.Unix
+		}
+	}
 	if empty {
 		b.c.Report(model.ConfigErr, "unpack_rsc_location", "Ignoring constraint '"+n.ID()+"' because it contains no rules")
 	}
@@ -109,6 +115,7 @@ func (b *builder) locateByRule(n *xmltree.Node, r *model.Resource, rule *rules.R
 		return
 	}
 	l := b.newLocation(rule.ID, r, n.Attr("resource-discovery"))
+	l.Of = n.ID()
 	if l.Role = rules.ParseRole(rule.Role); l.Role == model.Unpromoted {
 		l.Role = model.Unknown
 	}
@@ -181,7 +188,8 @@ func Health(c *model.Cluster) {
 		}
 		for _, r := range c.Resources {
 			if sum > 0 || !model.True(r.Meta["allow-unhealthy-nodes"]) {
-				b.newLocation(c.Opt.HealthStrategy, r, "").Nodes = []model.NodeScore{{Node: n, Score: sum}}
+				l := b.newLocation(c.Opt.HealthStrategy, r, "")
+				l.Health, l.Nodes = true, []model.NodeScore{{Node: n, Score: sum}}
 			}
 		}
 	}

@@ -83,9 +83,9 @@ func (b *builder) applyTicket(r *model.Resource, use *model.TicketUse) {
 	case !use.Ticket.Granted && len(r.RunningOn) > 0:
 		b.loseTicket(r, use)
 	case !use.Ticket.Granted && strict:
-		r.AddScore(nil, -model.Inf, "__no_ticket__")
+		r.AddScore(nil, -model.Inf, model.CauseNoTicket)
 	case use.Ticket.Granted && use.Ticket.Standby && strict:
-		r.AddScore(nil, -model.Inf, "__ticket_standby__")
+		r.AddScore(nil, -model.Inf, model.CauseStandby)
 	}
 }
 
@@ -93,16 +93,16 @@ func (b *builder) loseTicket(r *model.Resource, use *model.TicketUse) {
 	matches := use.Role == model.Unknown || use.Role == r.Role
 	switch use.Loss {
 	case model.LossStop:
-		r.AddScore(nil, -model.Inf, "__loss_of_ticket__")
+		r.AddScore(nil, -model.Inf, model.CauseTicketLost)
 	case model.LossDemote:
 		if use.Role != model.Promoted {
-			r.AddScore(nil, -model.Inf, "__loss_of_ticket__")
+			r.AddScore(nil, -model.Inf, model.CauseTicketLost)
 		}
 	case model.LossFence:
 		if !matches {
 			return
 		}
-		r.AddScore(nil, -model.Inf, "__loss_of_ticket__")
+		r.AddScore(nil, -model.Inf, model.CauseTicketLost)
 		for _, n := range r.RunningOn {
 			plan.FenceNode(b.c, n, "deadman ticket was lost", false)
 		}

@@ -135,8 +135,9 @@ type Cluster struct {
 
 	RecheckBy int64 // epoch seconds, 0 for none
 
-	Shown    *Shown
-	Problems []Problem // what is wrong, in order
+	Shown      *Shown
+	Explaining bool      // note why each score changes
+	Problems   []Problem // what is wrong, in order
 
 	Instances, Disabled, Blocked int // counts for the status header
 }

@@ -171,17 +171,13 @@ type Resource struct {
 	Assigned      *Node
 	AssignedScore score.Score
 	SortIndex     score.Score
-	Why           []Why // what changed scores and why, when Cluster asks for it
+	Why           []Why    // what changed scores and why, when Cluster asks for it
+	WeighedAt     int      // how much of Why the choice was made by
+	Contest       *Contest // how the node was chosen
+	WhyPromoted   []Why    // what the promotion score is made of
 
 	// Plan.
 	Actions []*Action // in order of creation
-}
-
-// Why is one reason for a score: where it comes from and what it did.
-type Why struct {
-	Node   *Node // nil: every node
-	Score  score.Score
-	Source string // CIB id of a constraint, or the engine's own reason
 }
 
 // AddResource numbers a new resource.
@@ -469,39 +465,46 @@ func (r *Resource) paramRules() bool {
 
 // AddScore adds to what r and all below it think of a node, nil for every node
 // (resource_location). A ban everywhere also undoes the assignment.
-func (r *Resource) AddScore(n *Node, s score.Score, source string) {
+func (r *Resource) AddScore(n *Node, s score.Score, cause Cause) {
 	if n != nil {
-		r.addScore(n, s, source)
+		r.addScore(n, s, cause)
 		return
 	}
 	for _, n := range r.Cluster.Nodes {
-		r.addScore(n, s, source)
+		r.addScore(n, s, cause)
 	}
 	if s == -Inf {
 		r.Assigned = nil
 	}
 }
 
-// SymmetricDefault is the source of the neutral score in a symmetric cluster.
-const SymmetricDefault = "symmetric_default"
-
-func (r *Resource) addScore(n *Node, s score.Score, source string) {
-	if source == SymmetricDefault && (r.ExclusiveDiscover || n.Discover == DiscoverNever) {
-		return
-	}
-	for _, k := range r.Children {
-		k.addScore(n, s, source)
-	}
-	w := r.Allowed.Ensure(n)
-	w.Score = score.Add(w.Score, s)
-	if s != 0 {
-		r.Explain(n, s, source)
+// AddNeutral makes r know every node where it may be looked for, as all nodes count
+// in a symmetric cluster (symmetric_default).
+func (r *Resource) AddNeutral() {
+	for _, n := range r.Cluster.Nodes {
+		r.addNeutral(n)
 	}
 }
 
-// Explain notes why a score changed.
-func (r *Resource) Explain(n *Node, s score.Score, source string) {
-	r.Why = append(r.Why, Why{n, s, source})
+func (r *Resource) addNeutral(n *Node) {
+	if r.ExclusiveDiscover || n.Discover == DiscoverNever {
+		return
+	}
+	for _, k := range r.Children {
+		k.addNeutral(n)
+	}
+	r.Entry(n)
+}
+
+func (r *Resource) addScore(n *Node, s score.Score, cause Cause) {
+	for _, k := range r.Children {
+		k.addScore(n, s, cause)
+	}
+	w := r.Entry(n)
+	w.Score = score.Add(w.Score, s)
+	if s != 0 {
+		r.Explain(w, s, Why{Cause: cause})
+	}
 }
 
 // BaseName strips an instance number from a resource name (clone_strip).

@@ -9,6 +9,9 @@ type Location struct {
 	Role     Role // Unknown: any
 	Discover Discover
 	Nodes    []NodeScore
+	Of       string // id of the constraint, when ID is that of one of its rules
+	Health   bool   // of the engine's own, for the health of nodes
+	Until    int64  // when the rule may decide otherwise, 0 for never
 }
 
 // NodeScore is a node and a score for it.
@@ -88,3 +91,11 @@ type NotifyEntry struct {
 
 // Pair is a name and a value.
 type Pair struct{ Name, Value string }
+
+// Cause is why the constraint is there.
+func (l *Location) Cause() Cause {
+	if l.Health {
+		return CauseHealth
+	}
+	return CauseLocation
+}

@@ -80,17 +80,14 @@ func assignPrimitive(r *model.Resource, prefer *model.Node) *model.Node {
 	for _, k := range r.ThisWith {
 		thisWith(r, k)
 	}
-	for _, k := range r.WithThis {
-		if k.HasInfluence(nil) {
-			addColocated(k.Dependent, &r.Allowed, k.NodeAttr, factor(k.Score), selectActive)
-		}
-	}
+	heed(r, selectActive)
 	c := r.Cluster
 	if r.NextRole == model.Stopped {
-		r.AddScore(nil, -model.Inf, "target-role")
+		r.AddScore(nil, -model.Inf, model.CauseTargetRole)
 	} else if r.NextRole > r.Role && !c.HaveQuorum && c.Opt.NoQuorum == model.QuorumFreeze {
 		r.NextRole = r.Role
 	}
+	r.Weighed()
 	showScores(r, "pcmk__primitive_assign")
 	if c.Opt.StonithEnabled && !c.Opt.HaveStonith {
 		r.Clear(model.Managed)
@@ -138,6 +135,7 @@ func connectionAssigned(r *model.Resource) {
 // thisWith applies a colocation to its dependent (apply_this_with).
 func thisWith(r *model.Resource, k *model.Colocation) {
 	var backup *model.Table
+	known := len(r.Why)
 	if k.DependentRole >= model.Promoted || (k.Score < 0 && k.Score > -model.Inf) {
 		t := r.Allowed.Copy()
 		backup = &t
@@ -146,6 +144,18 @@ func thisWith(r *model.Resource, k *model.Colocation) {
 	applyColocation(r, k.Primary, k, true)
 	if backup != nil && !r.Allowed.AnyAvailable() {
 		r.Allowed = *backup
+		r.Why = r.Why[:known]
+	}
+}
+
+// heed makes a resource want to go where those want to be that are to be with it.
+func heed(r *model.Resource, sel selection) {
+	for _, k := range r.WithThis {
+		if k.HasInfluence(nil) {
+			before := r.Before()
+			addColocated(k.Dependent, &r.Allowed, k.NodeAttr, factor(k.Score), sel)
+			r.Explained(&before, model.Why{Cause: model.CauseCompany, Colocation: k}, nil)
+		}
 	}
 }
 
@@ -161,10 +171,10 @@ func assignBest(r *model.Resource, prefer *model.Node) bool {
 	if len(nodes) == 0 {
 		return finalize(r, nil, false)
 	}
-	best := nodes[0]
+	best, by := nodes[0], model.ByPrefer
 	chosen := r.Allowed.Get(prefer)
 	if chosen == nil || chosen.Score < best.Score || !chosen.Available() {
-		chosen = best
+		chosen, by = best, model.ByRank
 		if !r.Parent.IsUniqueClone() && best.Score > 0 && best.Usable() {
 			if running := r.Current(); running != nil && running.Usable() && running.Score >= 0 {
 				for _, w := range nodes[1:] {
@@ -172,13 +182,29 @@ func assignBest(r *model.Resource, prefer *model.Node) bool {
 						break
 					}
 					if w.Node == running {
-						chosen = w
+						chosen, by = w, model.ByRunning
 					}
 				}
 			}
 		}
 	}
+	contest(r, nodes, chosen, by)
 	return finalize(r, chosen, false)
+}
+
+// contest notes how a node was chosen.
+func contest(r *model.Resource, nodes []*model.Weighted, chosen *model.Weighted, by model.ChosenBy) {
+	if !r.Cluster.Explaining {
+		return
+	}
+	r.Contest = &model.Contest{By: by}
+	for _, w := range nodes {
+		room := 0
+		if r.Cluster.Opt.Strategy == "balanced" {
+			room = compareCapacity(w.Node, chosen.Node)
+		}
+		r.Contest.Ranked = append(r.Contest.Ranked, model.Contender{Node: w.Node, Score: w.Score, Usable: w.Usable(), Load: w.NumResources, Room: room})
+	}
 }
 
 // assignGroup is pcmk__group_assign.
@@ -196,6 +222,7 @@ func assignGroup(r *model.Resource, prefer *model.Node) *model.Node {
 	r.Set(model.Allocating)
 	r.Role = r.Children[0].Role
 	handDown(r)
+	r.Weighed()
 	showScores(r, "pcmk__group_assign")
 	var first *model.Node
 	for _, k := range r.Children {
@@ -250,6 +277,7 @@ func assignBundle(r *model.Resource, prefer *model.Node) {
 	defer func() { r.Bundle.Assigning-- }()
 	r.Set(model.Allocating)
 	containers := containersOf(r)
+	r.Weighed()
 	showScores(r, "pcmk__bundle_allocate")
 	nodes := ranked(r.Cluster, &r.Allowed, nil)
 	model.MergeSort(containers, compareInstances)
@@ -258,6 +286,7 @@ func assignBundle(r *model.Resource, prefer *model.Node) {
 		assignReplica(r, rep, prefer)
 	}
 	if child := r.Bundle.Child; child != nil {
+		before := child.Before()
 		for w := range child.Allowed.All {
 			w.Score = -model.Inf
 			for _, rep := range r.Bundle.Replicas {
@@ -266,6 +295,7 @@ func assignBundle(r *model.Resource, prefer *model.Node) {
 				}
 			}
 		}
+		child.Explained(&before, model.Why{Cause: model.CauseContainer}, nil)
 		Assign(child, prefer)
 	}
 	r.Clear(model.Allocating | model.Provisional)
@@ -286,6 +316,7 @@ func assignReplica(r *model.Resource, rep *model.Replica, prefer *model.Node) {
 	if k == nil {
 		return
 	}
+	before := k.Before()
 	for w := range k.Allowed.All {
 		if w.Node != rep.Node {
 			w.Score = -model.Inf
@@ -293,6 +324,7 @@ func assignReplica(r *model.Resource, rep *model.Replica, prefer *model.Node) {
 			w.Score = model.Inf
 		}
 	}
+	k.Explained(&before, model.Why{Cause: model.CauseContainer}, nil)
 	k.Parent.Set(model.Allocating)
 	Assign(k, rep.Node)
 	k.Parent.Clear(model.Allocating)

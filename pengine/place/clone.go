@@ -20,11 +20,8 @@ func assignClone(r *model.Resource, prefer *model.Node) {
 	for _, k := range r.ThisWith {
 		Assign(k.Primary, prefer)
 	}
-	for _, k := range r.WithThis {
-		if k.HasInfluence(nil) {
-			addColocated(k.Dependent, &r.Allowed, k.NodeAttr, factor(k.Score), selectActive|selectNonnegative)
-		}
-	}
+	heed(r, selectActive|selectNonnegative)
+	r.Weighed()
 	showScores(r, "pcmk__clone_allocate")
 	nodes := ranked(r.Cluster, &r.Allowed, nil)
 	model.MergeSort(r.Children, compareInstances)
@@ -80,7 +77,7 @@ func distribute(instances []*model.Resource, nodes []*model.Weighted, limit, per
 		switch {
 		case !k.Is(model.Provisional):
 		case done >= limit:
-			k.AddScore(nil, -model.Inf, "clone:limit_reached")
+			k.AddScore(nil, -model.Inf, model.CauseCloneMax)
 		case assignInstance(k, nil, all, int32(perNode)) != nil:
 			done++
 		}
@@ -107,10 +104,11 @@ func assignInstance(k *model.Resource, prefer *model.Node, all bool, perNode int
 			limitInstance(k, n, perNode)
 		}
 	}
-	backup := k.Allowed.Copy()
+	backup, known := k.Allowed.Copy(), len(k.Why)
 	chosen := Assign(k, prefer)
 	if chosen != nil && prefer != nil && chosen != prefer {
 		k.Allowed = backup
+		k.Why = k.Why[:known]
 		unassign(k)
 		return nil
 	}
@@ -125,28 +123,34 @@ func assignInstance(k *model.Resource, prefer *model.Node, all bool, perNode int
 // limitInstance bans an instance from a node that is full or unfit
 // (can_run_instance).
 func limitInstance(k *model.Resource, n *model.Node, perNode int32) {
-	s := -model.Inf
-	if n.Usable() && !k.Is(model.Orphan) {
+	cause := model.CauseUnusable
+	if k.Is(model.Orphan) {
+		cause = model.CauseOrphan
+	} else if n.Usable() {
 		w := topAllowed(k, n)
+		cause = model.CauseCloneBan
 		switch {
 		case w == nil:
 		case w.Score < 0:
-			addBelow(k, n, w.Score)
+			addBelow(k, n, w.Score, cause)
 		case w.Count < perNode:
 			return
+		default:
+			cause = model.CauseNodeMax
 		}
 	}
-	addBelow(k, n, s)
+	addBelow(k, n, -model.Inf, cause)
 }
 
 // addBelow adds to what a resource and those in it think of a node they know
 // (common_update_score).
-func addBelow(r *model.Resource, n *model.Node, s score.Score) {
+func addBelow(r *model.Resource, n *model.Node, s score.Score, cause model.Cause) {
 	if w := r.Allowed.Get(n); w != nil {
 		w.Score = score.Add(w.Score, s)
+		r.Explain(w, s, model.Why{Cause: cause})
 	}
 	for _, k := range r.Children {
-		addBelow(k, n, s)
+		addBelow(k, n, s, cause)
 	}
 }
 

@@ -1,6 +1,7 @@
 package place
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/score"
@@ -258,7 +259,7 @@ func applyToScores(dep, pri *model.Resource, k *model.Colocation) {
 	if pri.Assigned == nil && k.Score < 0 {
 		return
 	}
-	work := dep.Allowed.Copy()
+	work, before := dep.Allowed.Copy(), dep.Before()
 	for w := range work.All {
 		switch {
 		case pri.Assigned == nil:
@@ -273,7 +274,10 @@ func applyToScores(dep, pri *model.Resource, k *model.Colocation) {
 	}
 	if k.Score <= -model.Inf || k.Score >= model.Inf || work.AnyAvailable() {
 		dep.Allowed = work
-		dep.Explain(pri.Assigned, k.Score, k.ID)
+		dep.Explained(&before, model.Why{Cause: model.CauseColocation, Colocation: k}, func(n *model.Node) bool {
+			here := pri.Assigned != nil && sameValue(n, pri.Assigned, k.NodeAttr)
+			return !here && k.Score >= model.Inf || here && k.Score <= -model.Inf
+		})
 	}
 }
 
@@ -363,8 +367,7 @@ func withClone(dep, pri *model.Resource, k *model.Colocation) {
 			at = append(at, n)
 		}
 	}
-	keepOnly(&dep.Allowed, at, nil)
-	dep.Explain(nil, k.Score, k.ID)
+	keepOnly(dep, at, nil, k)
 }
 
 // interleave applies a colocation to the instance on the same node, if there is one.
@@ -401,13 +404,14 @@ func withBundle(dep, pri *model.Resource, k *model.Colocation) {
 		at = append(at, n)
 	}
 	if k.Score >= model.Inf {
-		keepOnly(&dep.Allowed, at, nil)
+		keepOnly(dep, at, nil, k)
 	}
 }
 
 // keepOnly bans all nodes but those listed; with scores, theirs are added
 // (node_list_exclude).
-func keepOnly(t *model.Table, at []*model.Node, scores []score.Score) {
+func keepOnly(dep *model.Resource, at []*model.Node, scores []score.Score, k *model.Colocation) {
+	t, before := &dep.Allowed, dep.Before()
 	for w := range t.All {
 		found := -1
 		for i, n := range at {
@@ -428,6 +432,7 @@ func keepOnly(t *model.Table, at []*model.Node, scores []score.Score) {
 			t.Put(model.Weighted{Node: n, Score: -model.Inf, Discover: n.Discover})
 		}
 	}
+	dep.Explained(&before, model.Why{Cause: model.CauseColocation, Colocation: k}, func(n *model.Node) bool { return !slices.Contains(at, n) })
 }
 
 func copiesPerNode(r *model.Resource) int {

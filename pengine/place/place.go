@@ -81,7 +81,7 @@ func applyHere(r *model.Resource, l *model.Location, zero bool) {
 			w.Score = score.Add(w.Score, s)
 		}
 		if s != 0 {
-			r.Explain(ns.Node, s, l.ID)
+			r.Explain(w, s, model.Why{Cause: l.Cause(), Location: l})
 		}
 		if w.Discover < l.Discover {
 			if l.Discover == model.DiscoverExclusive {
@@ -105,7 +105,7 @@ func stick(r *model.Resource) {
 	}
 	n := r.RunningOn[0]
 	if r.Cluster.Opt.Symmetric || r.Allowed.Get(n) != nil {
-		r.AddScore(n, r.Stickiness, "stickiness")
+		r.AddScore(n, r.Stickiness, model.CauseStickiness)
 	}
 }
 
@@ -122,7 +122,7 @@ func banFailed(r *model.Resource, n *model.Node) {
 		return
 	}
 	if ban := overThreshold(r, n); ban != nil {
-		ban.AddScore(n, -model.Inf, "__fail_limit__")
+		ban.AddScore(n, -model.Inf, model.CauseFailures)
 	}
 }
 
@@ -153,8 +153,7 @@ func banUndiscovered(r *model.Resource, n *model.Node) {
 		banUndiscovered(k, n)
 	}
 	if w := r.Allowed.Get(n); w != nil && w.Discover != model.DiscoverExclusive {
-		w.Score = -model.Inf
-		r.Explain(n, -model.Inf, "resource-discovery=exclusive elsewhere")
+		r.Ban(w, model.Why{Cause: model.CauseUndiscovered})
 	}
 }
 
@@ -189,7 +188,7 @@ func lock(r *model.Resource) {
 	}
 	for _, n := range c.Nodes {
 		if n.Name != r.LockNode.Name {
-			r.AddScore(n, -model.Inf, "shutdown-lock")
+			r.AddScore(n, -model.Inf, model.CauseLock)
 		}
 	}
 }

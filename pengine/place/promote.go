@@ -41,8 +41,12 @@ func setPriority(r, k *model.Resource) {
 		if k.Priority = s; isDefault {
 			k.Priority = -1
 		}
+		k.ExplainPromotion(k.Priority, model.Why{Cause: model.CausePromotion})
 	case model.Unpromoted, model.Stopped:
 		k.Priority = -model.Inf
+		k.ExplainPromotion(k.Priority, model.Why{Cause: model.CauseTargetRole})
+	default:
+		k.ExplainPromotion(k.Priority, model.Why{Cause: model.CausePromotion})
 	}
 	for _, owner := range []*model.Resource{k, r} {
 		for i := len(owner.Locations) - 1; i >= 0; i-- {
@@ -53,6 +57,7 @@ func setPriority(r, k *model.Resource) {
 			for _, ns := range l.Nodes {
 				if ns.Node == chosen {
 					k.Priority = score.Add(k.Priority, ns.Score)
+					k.ExplainPromotion(k.Priority, model.Why{Cause: l.Cause(), Location: l})
 					break
 				}
 			}
@@ -60,10 +65,12 @@ func setPriority(r, k *model.Resource) {
 	}
 	for _, col := range slices.Clone(k.ThisWith) {
 		applyColocation(k, col.Primary, col, true)
+		k.ExplainPromotion(k.Priority, model.Why{Cause: model.CauseColocation, Colocation: col})
 	}
 	k.SortIndex = k.Priority
 	if next == model.Promoted {
 		k.SortIndex = model.Inf
+		k.ExplainPromotion(model.Inf, model.Why{Cause: model.CauseUnmanaged})
 	}
 }
 
@@ -84,6 +91,7 @@ func sortForPromotion(r *model.Resource) {
 	}
 	r.Clone.Constrained = true
 	r.Set(model.Merging)
+	whole := r.Before()
 	for _, k := range r.Children {
 		if n := k.Location(model.Planned); n != nil && k.SortIndex >= 0 {
 			if w := r.Allowed.Get(n); w != nil {
@@ -91,28 +99,36 @@ func sortForPromotion(r *model.Resource) {
 			}
 		}
 	}
+	explainInstances(r, &whole, model.Why{Cause: model.CauseWhole})
 	for _, col := range r.ThisWith {
 		if col.DependentRole == model.Promoted {
 			sel := selection(0)
 			if col.Score < model.Inf {
 				sel = selectActive
 			}
+			before := r.Before()
 			addColocated(col.Primary, &r.Allowed, col.NodeAttr, factor(col.Score), sel)
+			explainInstances(r, &before, model.Why{Cause: model.CauseColocation, Colocation: col})
 		}
 	}
 	for _, col := range r.WithThis {
 		if col.PrimaryRole == model.Promoted && col.HasInfluence(nil) {
+			before := r.Before()
 			addColocated(col.Dependent, &r.Allowed, col.NodeAttr, factor(col.Score), selectActive|selectNonnegative)
+			explainInstances(r, &before, model.Why{Cause: model.CauseCompany, Colocation: col})
 		}
 	}
 	for _, use := range r.TicketUses {
 		if use.Role == model.Promoted && (!use.Ticket.Granted || use.Ticket.Standby) {
-			r.AddScore(nil, -model.Inf, "__stateful_without_ticket__")
+			before := r.Before()
+			r.AddScore(nil, -model.Inf, model.CauseNoTicket)
+			explainInstances(r, &before, model.Why{Cause: model.CauseNoTicket})
 		}
 	}
 	for _, k := range r.Children {
 		n := k.Location(model.Planned)
 		if !k.Is(model.Managed) && k.NextRole == model.Promoted {
+			k.ExplainPromotion(model.Inf, model.Why{Cause: model.CauseUnmanaged})
 			k.SortIndex = model.Inf
 		} else if n != nil && k.SortIndex >= 0 {
 			if w := r.Allowed.Get(n); w != nil {
@@ -122,6 +138,21 @@ func sortForPromotion(r *model.Resource) {
 	}
 	model.MergeSort(r.Children, comparePromotable)
 	r.Clear(model.Merging)
+}
+
+// explainInstances notes for each instance that can be promoted how what its clone
+// thinks of its node changed.
+func explainInstances(r *model.Resource, before *model.Table, why model.Why) {
+	if !r.Cluster.Explaining {
+		return
+	}
+	r.Explained(before, model.Why{Cause: model.CausePromotion}, nil)
+	for _, k := range r.Children {
+		n := k.Location(model.Planned)
+		if w := r.Allowed.Get(n); w != nil && k.SortIndex >= 0 {
+			k.ExplainPromotion(w.Score, why)
+		}
+	}
 }
 
 func comparePromotable(a, b *model.Resource) int {
@@ -213,7 +244,7 @@ func addPromotionScores(r *model.Resource) {
 			s, _ := promotionScore(k, w.Node)
 			if s > 0 {
 				w.Score = score.Add(w.Score, s)
-				k.Explain(w.Node, s, "promotion score")
+				k.Explain(w, s, model.Why{Cause: model.CausePromotion})
 			}
 			k.Priority = max(k.Priority, s)
 		}
@@ -313,6 +344,7 @@ func withPromotable(dep, pri *model.Resource, k *model.Colocation) {
 			for w := range dep.Allowed.All {
 				if sameValue(n, w.Node, k.NodeAttr) {
 					w.Score = score.Add(w.Score, k.Score)
+					dep.Explain(w, k.Score, model.Why{Cause: model.CauseColocation, Colocation: k})
 				}
 			}
 		}
@@ -322,9 +354,8 @@ func withPromotable(dep, pri *model.Resource, k *model.Colocation) {
 		if scores == nil {
 			scores = []score.Score{}
 		}
-		keepOnly(&dep.Allowed, at, scores)
+		keepOnly(dep, at, scores, k)
 	}
-	dep.Explain(nil, k.Score, k.ID)
 }
 
 func assignedScore(r *model.Resource) score.Score {

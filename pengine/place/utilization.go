@@ -104,7 +104,7 @@ func banFull(r *model.Resource) *model.Node {
 	}
 	for _, n := range r.Cluster.Nodes {
 		if w := r.Allowed.Get(n); w != nil && w.Available() && !fits(n, need) {
-			r.AddScore(n, -model.Inf, "__limit_utilization__")
+			r.AddScore(n, -model.Inf, model.CauseCapacity)
 		}
 	}
 	if any {

@@ -412,14 +412,17 @@ func (u *unpacker) replicaRemote(s *bundleSpec, rep *model.Replica) bool {
 	}
 	rep.Node = n
 	rep.Child.Allowed = model.Table{}
-	rep.Child.Allowed.Put(model.Weighted{Node: n, Score: 500, Discover: model.DiscoverExclusive})
-	rep.Child.Parent.Allowed.Put(model.Weighted{Node: n, Score: -model.Inf, Discover: model.DiscoverExclusive})
+	rep.Child.Why = nil
+	only := model.Weighted{Node: n, Score: 500, Discover: model.DiscoverExclusive}
+	rep.Child.Explain(rep.Child.Allowed.Put(only), only.Score, model.Why{Cause: model.CauseContainer})
+	only.Score = -model.Inf
+	rep.Child.Parent.Explain(rep.Child.Parent.Allowed.Put(only), only.Score, model.Why{Cause: model.CauseContainer})
 	if rep.Remote = u.resource(x, "", s.b); rep.Remote == nil {
 		return false
 	}
 	for w := range rep.Remote.Allowed.All {
 		if w.Kind == model.Remote {
-			w.Score = -model.Inf
+			rep.Remote.Ban(w, model.Why{Cause: model.CauseRemote})
 		}
 	}
 	n.RemoteRsc = rep.Remote
@@ -431,7 +434,8 @@ func (u *unpacker) replicaRemote(s *bundleSpec, rep *model.Replica) bool {
 
 func disallow(r *model.Resource, n *model.Node) {
 	if w := r.Allowed.Get(n); w != nil {
-		w.Score, w.Discover = -model.Inf, model.DiscoverNever
+		w.Discover = model.DiscoverNever
+		r.Ban(w, model.Why{Cause: model.CauseContainer})
 	}
 	for _, k := range r.Children {
 		disallow(k, n)

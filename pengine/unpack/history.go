@@ -293,7 +293,7 @@ func (u *unpacker) orphan(l *xmltree.Node, h *model.History) *model.Resource {
 	if !c.Opt.StopOrphanResources {
 		r.Clear(model.Managed)
 	} else {
-		r.AddScore(nil, -model.Inf, "__orphan_do_not_run__")
+		r.AddScore(nil, -model.Inf, model.CauseOrphan)
 	}
 	return r
 }
@@ -313,7 +313,7 @@ func (u *unpacker) addRunning(r *model.Resource, n *model.Node, failed bool) {
 		}
 	}
 	if !r.Is(model.Managed) {
-		r.AddScore(n, model.Inf, "not_managed_default")
+		r.AddScore(n, model.Inf, model.CauseUnmanaged)
 		for p := r.Parent; p != nil && n.Online; p = p.Parent {
 			p.RunningOn = append(p.RunningOn, n)
 		}
@@ -351,7 +351,7 @@ func addPriority(r *model.Resource, n *model.Node, failed bool) {
 func (u *unpacker) multiplyActive(r *model.Resource) {
 	switch r.Recovery {
 	case model.RecoverStopOnly:
-		u.banEverywhere(r, "multiple-active=stop_only")
+		u.banEverywhere(r, model.CauseMultiple)
 	case model.RecoverBlock:
 		r.Clear(model.Managed)
 		r.Set(model.Block)
@@ -366,10 +366,10 @@ func (u *unpacker) multiplyActive(r *model.Resource) {
 }
 
 // banEverywhere forgets every preference of r and bans it from all nodes.
-func (u *unpacker) banEverywhere(r *model.Resource, source string) {
+func (u *unpacker) banEverywhere(r *model.Resource, cause model.Cause) {
 	r.Allowed = model.Table{}
 	for _, n := range u.c.Nodes {
-		r.Allowed.Put(model.Weighted{Node: n, Score: -model.Inf, Discover: n.Discover})
+		w := r.Allowed.Put(model.Weighted{Node: n, Discover: n.Discover})
+		r.Ban(w, model.Why{Cause: cause})
 	}
-	r.Explain(nil, -model.Inf, source)
 }

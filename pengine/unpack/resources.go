@@ -192,9 +192,9 @@ func (u *unpacker) resource(n *xmltree.Node, instance string, parent *model.Reso
 		return nil
 	}
 	if c.Opt.Symmetric {
-		r.AddScore(nil, 0, model.SymmetricDefault)
+		r.AddNeutral()
 	} else if guest {
-		r.AddScore(nil, 0, "remote_connection_default")
+		r.AddScore(nil, 0, model.CauseNone)
 	}
 	c.Apply(k.utilization, rules.Env{}, r.Utilization, false)
 	if k.template != "" {

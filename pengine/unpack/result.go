@@ -49,7 +49,7 @@ func (u *unpacker) result(st *opState, o *model.HistoryOp) {
 	if masked {
 		u.succeeded(st, o, target)
 		u.recordFailed(st, o)
-		parent.AddScore(n, -model.Inf, "masked-probe-failure")
+		parent.AddScore(n, -model.Inf, model.CauseNotHere)
 		return
 	}
 	switch status {
@@ -65,7 +65,7 @@ func (u *unpacker) result(st *opState, o *model.HistoryOp) {
 		if u.failureStrategy(r, o) == model.FailIgnore {
 			st.onFail = model.FailMigrate
 		}
-		parent.AddScore(n, -model.Inf, "hard-error")
+		parent.AddScore(n, -model.Inf, model.CauseHardError)
 		u.failed(st, o, rc)
 		return
 	case model.ExecNotConnected:
@@ -95,9 +95,9 @@ func (u *unpacker) failedOrIgnored(st *opState, o *model.HistoryOp, parent *mode
 	u.failed(st, o, rc)
 	switch status {
 	case model.ExecErrorHard:
-		parent.AddScore(st.n, -model.Inf, "hard-error")
+		parent.AddScore(st.n, -model.Inf, model.CauseHardError)
 	case model.ExecErrorFatal:
-		parent.AddScore(nil, -model.Inf, "fatal-error")
+		parent.AddScore(nil, -model.Inf, model.CauseFatalError)
 	}
 }
 
@@ -346,7 +346,7 @@ func (u *unpacker) failed(st *opState, o *model.HistoryOp, rc int) {
 	}
 	switch o.Task {
 	case model.Stop:
-		r.AddScore(st.n, -model.Inf, "__stop_fail__")
+		r.AddScore(st.n, -model.Inf, model.CauseStopFailed)
 	case model.MigrateTo:
 		u.migrateToFailed(r, st.n, o)
 	case model.MigrateFrom:
@@ -376,7 +376,7 @@ func (u *unpacker) failed(st *opState, o *model.HistoryOp, rc int) {
 		if top := r.Top(); r.Parent != nil && top.IsClone() && !top.Is(model.Unique) {
 			ban = top
 		}
-		u.banEverywhere(ban, "on-fail=stop")
+		u.banEverywhere(ban, model.CauseFailStop)
 	}
 }
 

@@ -85,7 +85,7 @@ func (u *unpacker) react(r *model.Resource, n *model.Node, onFail model.OnFail) 
 		r.Clear(model.Managed)
 		r.Set(model.Block)
 	case model.FailMigrate:
-		r.AddScore(n, -model.Inf, "__action_migration_auto__")
+		r.AddScore(n, -model.Inf, model.CauseOnFail)
 	case model.FailStop:
 		r.NextRole = model.Stopped
 	case model.FailRecover:

@@ -20,6 +20,7 @@ type Input struct {
 	Now       iso8601.Time
 	Sanitized bool
 	Shown     *model.Shown
+	Explain   bool // note why scores change
 }
 
 // Doc finds elements of a CIB by id.
@@ -88,7 +89,7 @@ func Parse(in Input) (*model.Cluster, *Doc) {
 	d := NewDoc(in.CIB)
 	d.rsc = map[*model.Resource]element{}
 	u := &unpacker{c: c, doc: d, conf: map[*xmltree.Node]*config{}, recorded: map[*xmltree.Node]*model.History{}}
-	c.Now, c.Sanitized, c.Shown = in.Now, in.Sanitized, in.Shown
+	c.Now, c.Sanitized, c.Shown, c.Explaining = in.Now, in.Sanitized, in.Shown, in.Explain
 	c.DCUUID = in.CIB.Attr("dc-uuid")
 	c.FeatureSet = in.CIB.Attr("crm_feature_set")
 	c.HaveQuorum = model.True(in.CIB.Attr("have-quorum"))
