@@ -2,7 +2,6 @@ package pengine_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,19 +22,8 @@ import (
 // the original's, for every case.
 func TestConformance(t *testing.T) {
 	dir := testneed.Cases(t)
-	data, err := os.ReadFile(filepath.Join(dir, "tests.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var cases []struct {
-		Name string   `json:"name"`
-		Args []string `json:"args"`
-	}
-	if err := json.Unmarshal(data, &cases); err != nil {
-		t.Fatal(err)
-	}
 	listed := disagree(t)
-	for _, c := range cases {
+	for _, c := range testneed.List(t) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			problems := check(t, dir, c.Name, c.Args)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 )
 
@@ -64,26 +63,4 @@ func Root(t testing.TB, why string) {
 	if os.Geteuid() != 0 {
 		Missing(t, "root is needed: "+why)
 	}
-}
-
-// Cases is the folder of Pacemaker's scheduler tests with what the original makes
-// of them: xml, exp, dot, scores, summary. PACESYNC_SHARED says where they are,
-// for they are not ours to copy.
-func Cases(t testing.TB) string {
-	t.Helper()
-	dir := filepath.Join(os.Getenv("PACESYNC_SHARED"), "conformance", "scheduler")
-	if _, err := os.Stat(filepath.Join(dir, "tests.json")); err != nil {
-		Missing(t, "no conformance cases: set PACESYNC_SHARED")
-	}
-	return dir
-}
-
-// CIBs lists the CIBs of the conformance cases.
-func CIBs(t testing.TB) []string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(Cases(t), "xml", "*.xml"))
-	if err != nil || len(files) == 0 {
-		Missing(t, "no CIBs among the conformance cases: set PACESYNC_SHARED")
-	}
-	return files
 }

@@ -1,9 +1,7 @@
 package nspawn
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,37 +11,17 @@ import (
 	"github.com/pacesync/pacesync/internal/testneed"
 )
 
-// getSource fetches Debian's source package of Pacemaker with apt, once; the
-// suite is in no binary package of Debian's.
-const getSource = `set -euo pipefail
-dir=$1
-[ ! -e "$dir/.complete" ] || exit 0
-mkdir -p "$dir/lists/partial"; cd "$dir"
-echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main" >list
-apt=(apt-get -qq -o "Dir::Etc::sourcelist=$dir/list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$dir/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
-"${apt[@]}" update
-"${apt[@]}" source --download-only pacemaker
-tar xf pacemaker_2.1.5.orig.tar.gz --strip-components=1 --wildcards '*/cts/cts-exec.in' '*/cts/support/*'
-touch .complete
-`
-
 // installSuite puts the suite into the machine as its own build would.
 func (m *machine) installSuite() {
 	m.t.Helper()
-	dir := os.Getenv("CTS_SOURCE")
-	if dir == "" {
-		dir = "/var/tmp/pacesync-cts"
-	}
-	if out, err := exec.Command("bash", "-c", getSource, "source", dir).CombinedOutput(); err != nil {
-		testneed.Missing(m.t, fmt.Sprintf("the suite's source cannot be had: %v\n%s", err, out))
-	}
+	dir := testneed.Suites(m.t)
 	paths := strings.NewReplacer("@PYTHON@", "/usr/bin/python3", "@abs_top_builddir@", "/nonexistent", "@sbindir@", "/usr/sbin", "@PC_NAME_GNUTLS@", "",
 		"@CRM_DAEMON_DIR@", "/usr/lib/pacemaker", "@localstatedir@", "/var", "@OCF_RA_INSTALL_DIR@", "/usr/lib/ocf/resource.d", "@OCF_ROOT_DIR@", "/usr/lib/ocf",
 		"@CRM_RSCTMP_DIR@", "/run/resource-agents", "@BASH_PATH@", "/bin/bash", "@datadir@", "/usr/share", "@PACKAGE@", "pacemaker", "@INITDIR@", "/etc/init.d",
 		"@libexecdir@", "/usr/libexec", "@runstatedir@", "/run", "@systemdsystemunitdir@", "/lib/systemd/system", "@PCMK__FENCE_BINDIR@", "/usr/sbin")
 	for _, f := range []string{"cts-exec.in", "support/cts-support.in", "support/LSBDummy.in", "support/fence_dummy.in", "support/pacemaker-cts-dummyd.in",
 		"support/pacemaker-cts-dummyd@.service.in", "support/cts.conf"} {
-		text, err := os.ReadFile(filepath.Join(dir, "cts", f))
+		text, err := os.ReadFile(filepath.Join(dir, f))
 		if err != nil {
 			m.t.Fatal(err)
 		}
