@@ -66,13 +66,9 @@ func long() map[string][]step {
 		demos["demo-corosync"] = append(demos["demo-corosync"],
 			step{name: fmt.Sprintf("demo with Debian's Pacemaker %d of 10", i+1), args: []string{"bin/pacesync", "demo", "-pacemaker", "debian"}})
 	}
-	return map[string][]step{
-		"mixed":         {goTest("mixed rings, 10,000 messages", full, "-count=1", "-v", "-timeout=60m", "-run=^TestMixed", "./test/e2e")},
-		"e2e":           {goTest("end to end, full counts", full, "-count=1", "-p=1", "-timeout=60m", "./test/...")},
-		"hogs":          {goTest("10 minutes under load", full, "-count=1", "-v", "-timeout=60m", "-run=^TestHogs", "./test/e2e")},
+	parts := map[string][]step{
 		"demo":          demos["demo"],
 		"demo-corosync": demos["demo-corosync"],
-		"tools":         {goTest("tools on files, all CIBs", full, "-count=1", "-v", "-timeout=60m", "-run=Offline", "./test/pcmk")},
 		"sim": {goTest("totem simulator, 10,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestSeeds$",
 			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going")},
 		"pengine": {goTest("scheduler beside the original, 20,000 generated CIBs", full, "-count=1", "-v", "-timeout=60m", "-run=^TestGenerated$",
@@ -80,6 +76,10 @@ func long() map[string][]step {
 		"planted": {goTest("planted bugs, 1,000 seeds each", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestPlanted",
 			"./totem/totemtest", "-planted")},
 	}
+	for _, s := range shares() {
+		parts[s.part] = []step{s.step()}
+	}
+	return parts
 }
 
 func main() {
