@@ -29,19 +29,6 @@ const (
 	stillWaiting  = 30 * time.Second
 )
 
-// State is what pacemakerd says of itself to clients.
-type State string
-
-// States (msg_xml.h: XML_PING_ATTR_PACEMAKERDSTATE_*).
-const (
-	Init             State = "init"
-	StartingDaemons  State = "starting_daemons"
-	WaitForPing      State = "wait_for_ping"
-	Running          State = "running"
-	ShuttingDown     State = "shutting_down"
-	ShutdownComplete State = "shutdown_complete"
-)
-
 // Liveness is what a look at a daemon found.
 type Liveness uint8
 

@@ -236,54 +236,8 @@ func (c *call) pacemakerd(ctx context.Context) pcmk.RC {
 	if err != nil {
 		return c.unanswered(ctx, err, "pacemakerd")
 	}
-	c.showHealth(crmipc.Data(in.XML))
+	session.ShowHealth(c.s.Out, crmipc.Data(in.XML))
 	return pcmk.OK
-}
-
-func (c *call) showHealth(d *xmltree.Node) {
-	out, state := c.s.Out, d.Attr("pacemakerd_state")
-	if !knownState(state) {
-		state = "invalid"
-	}
-	good, friendly, when := d.Attr("result") == "ok", friendlyState(state), ""
-	if n, err := strconv.ParseInt(d.Attr("crm-timestamp"), 10, 64); good && err == nil {
-		when = time.Unix(max(n, 0), 0).UTC().Format("2006-01-02 15:04:05Z")
-	}
-	if !good {
-		state, friendly = "query failed", "query failed"
-	}
-	switch {
-	case out.Format == pcmkout.XML:
-		n := out.Node("pacemakerd", "sys_from", d.Attr("crm_subsystem"), "state", state)
-		if when != "" {
-			n.Set("last_updated", when)
-		}
-	case out.Quiet:
-		out.Print(state + "\n")
-	default:
-		out.Infof("Status of %s: '%s' (last updated %s)", or(d.Attr("crm_subsystem"), "unknown subsystem"), friendly, or(when, "at unknown time"))
-	}
-}
-
-func knownState(s string) bool { return friendlyState(s) != "Invalid pacemakerd state" }
-
-// friendlyState is the state for people (pcmk__pcmkd_state_enum2friendly).
-func friendlyState(s string) string {
-	switch s {
-	case "init":
-		return "Initializing pacemaker"
-	case "starting_daemons":
-		return "Pacemaker daemons are starting"
-	case "wait_for_ping":
-		return "Waiting for startup trigger from SBD"
-	case "running":
-		return "Pacemaker is running"
-	case "shutting_down":
-		return "Pacemaker daemons are shutting down"
-	case "shutdown_complete":
-		return "Pacemaker daemons are shut down (reporting to SBD)"
-	}
-	return "Invalid pacemakerd state"
 }
 
 // nodes lists the nodes of the CIB (pcmk__list_nodes).

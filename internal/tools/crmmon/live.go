@@ -3,8 +3,6 @@ package crmmon
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +11,8 @@ import (
 	fencer "github.com/pacesync/pacesync/fencing/client"
 	"github.com/pacesync/pacesync/fencing/wire"
 	"github.com/pacesync/pacesync/internal/crmipc"
+	"github.com/pacesync/pacesync/internal/pacemakerd/super"
 	"github.com/pacesync/pacesync/internal/pcmk"
-	"github.com/pacesync/pacesync/internal/pcmkout"
 	"github.com/pacesync/pacesync/internal/tools/session"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/show"
@@ -52,54 +50,6 @@ func launcher(ctx context.Context, name string) (answer *xmltree.Node, err error
 	}
 }
 
-func friendly(state string) string {
-	switch state {
-	case "init":
-		return "Initializing pacemaker"
-	case "starting_daemons":
-		return "Pacemaker daemons are starting"
-	case "wait_for_ping":
-		return "Waiting for startup trigger from SBD"
-	case "running":
-		return "Pacemaker is running"
-	case "shutting_down":
-		return "Pacemaker daemons are shutting down"
-	case "shutdown_complete":
-		return "Pacemaker daemons are shut down (reporting to SBD)"
-	}
-	return "Invalid pacemakerd state"
-}
-
-// health shows what pacemakerd said (message "pacemakerd-health").
-func (p *program) health(answer *xmltree.Node) {
-	from, state := answer.Attr("crm_subsystem"), answer.Attr("pacemakerd_state")
-	at, when := int64(0), ""
-	if answer.Attr("result") == "ok" {
-		at, _ = strconv.ParseInt(answer.Attr("crm-timestamp"), 10, 64)
-		when = (&show.View{Now: time.Now()}).ISOTime(at)
-	}
-	if p.out.Format == pcmkout.XML {
-		if when == "" {
-			state = "query failed"
-		}
-		n := p.out.Node("pacemakerd", "sys_from", from, "state", state)
-		if when != "" {
-			n.Set("last_updated", when)
-		}
-		return
-	}
-	text := friendly(state)
-	if when == "" {
-		text, when = "query failed", "at unknown time"
-	}
-	line := fmt.Sprintf("Status of %s: '%s' (last updated %s)", from, text, when)
-	if p.out.Format == pcmkout.HTML {
-		p.out.TextNode("li", line)
-		return
-	}
-	p.out.Info(line)
-}
-
 // noCluster ends the program for want of a cluster.
 func (p *program) noCluster(rc pcmk.RC) pcmk.Exit {
 	if p.o.form == monitor {
@@ -121,8 +71,8 @@ func (p *program) onceLive(ctx context.Context) pcmk.Exit {
 		return p.noCluster(rc)
 	}
 	if err == nil {
-		p.health(answer)
-		if s := answer.Attr("pacemakerd_state"); s != "running" && s != "shutting_down" {
+		session.ShowHealth(p.out, answer)
+		if s := session.LauncherState(answer); s != super.Running && s != super.ShuttingDown {
 			return p.finish(pcmk.ExitOK)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/pacesync/pacesync/cib/client"
 	fencer "github.com/pacesync/pacesync/fencing/client"
 	"github.com/pacesync/pacesync/fencing/wire"
+	"github.com/pacesync/pacesync/internal/pacemakerd/super"
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/tools/session"
 	"github.com/pacesync/pacesync/internal/xmltree"
@@ -85,8 +86,8 @@ func (w *watcher) connect() bool {
 	if err != nil && session.RC(err) != pcmk.RC(unix.EREMOTEIO) {
 		return false
 	}
-	if s := answer.Attr("pacemakerd_state"); err == nil && s != "running" && s != "shutting_down" {
-		w.screen(friendly(s) + "\n")
+	if s := session.LauncherState(answer); err == nil && s != super.Running && s != super.ShuttingDown {
+		w.screen(s.Friendly() + "\n")
 		return false
 	}
 	c, err := client.Dial(w.ctx, w.p.env.Name, client.Options{Service: client.ReadOnly, Notify: []string{client.DiffNotify}})
