@@ -265,6 +265,9 @@ func (g *gen) orphan(state *xmltree.Node) {
 	g.features["orphan"] = true
 	id := one(g, "gone", "rsc-1", "gone:0", "gone:1")
 	l := state.Path("lrm", "lrm_resources")
+	if l == nil {
+		return
+	}
 	found := false
 	l.Each("lrm_resource", func(r *xmltree.Node) { found = found || r.ID() == id })
 	if found {

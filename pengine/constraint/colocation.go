@@ -83,9 +83,6 @@ func antiOrder(first *model.Resource, firstRole model.Role, then *model.Resource
 func (b *builder) colocation(n *xmltree.Node) {
 	s := b.score(n.Attr("score"))
 	sets, ok := b.sets(n, true, side{"rsc", "rsc-role", "role"}, side{"with-rsc", "with-rsc-role", "role"})
-	if !ok {
-		return
-	}
 	influence, hasInfluence := n.Get("influence")
 	cs := colocSpec{b: b, id: n.ID(), score: s, influence: influence, has: hasInfluence}
 	var last *set
@@ -96,7 +93,7 @@ func (b *builder) colocation(n *xmltree.Node) {
 		}
 		last = st
 	}
-	if last == nil {
+	if last == nil && ok {
 		cs.simple(n)
 	}
 }
@@ -150,9 +147,7 @@ func (s *colocSpec) within(st *set) {
 	for i, r := range rs {
 		switch {
 		case value < 0:
-			for _, with := range rs[:i] {
-				s.add(st.id, value, r, with, role, role, s.influences(r))
-			}
+			s.apart(st, r, role, value, rs)
 		case i == 0:
 		case ordering == "" || strings.EqualFold(ordering, "group"):
 			s.add(st.id, value, r, rs[i-1], role, role, s.influences(r))
@@ -162,26 +157,31 @@ func (s *colocSpec) within(st *set) {
 	}
 }
 
+// apart keeps r away from the members listed before it. A member named by an
+// instance stands for the whole clone and is found nowhere in the list, which keeps
+// it away from all the others too, as in the original.
+func (s *colocSpec) apart(st *set, r *model.Resource, role model.Role, value score.Score, rs []*model.Resource) {
+	for i, with := range rs {
+		if strings.EqualFold(st.refs[i], r.ID) {
+			return
+		}
+		s.add(st.id, value, r, with, role, role, s.influences(r))
+	}
+}
+
 // between colocates a set with the next one (colocate_rsc_sets).
 func (s *colocSpec) between(a, z *set) {
 	if s.score == 0 {
 		return
 	}
 	roleA, roleZ := rules.ParseRole(a.attr("role")), rules.ParseRole(z.attr("role"))
-	ra, okA := s.b.resources(a)
-	rz, okZ := s.b.resources(z)
-	if !okA || !okZ {
-		return
+	if a.flag("sequential", true) && len(a.refs) > 0 {
+		a = a.only(0)
 	}
-	if a.flag("sequential", true) && len(ra) > 0 {
-		ra = ra[:1]
+	if z.flag("sequential", true) && len(z.refs) > 0 {
+		z = z.only(len(z.refs) - 1)
 	}
-	if z.flag("sequential", true) && len(rz) > 0 {
-		rz = rz[len(rz)-1:]
-	}
-	for _, dep := range ra {
-		for _, pri := range rz {
-			s.add(s.id, s.score, dep, pri, roleA, roleZ, s.influences(dep))
-		}
-	}
+	s.b.pairs(a, z, func(dep, pri *model.Resource) {
+		s.add(s.id, s.score, dep, pri, roleA, roleZ, s.influences(dep))
+	})
 }

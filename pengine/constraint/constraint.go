@@ -92,7 +92,27 @@ func (s *set) flag(name string, def bool) bool {
 	return def
 }
 
-// resources resolves the members; ok is false when one does not exist.
+// only is the set with one of its members.
+func (s *set) only(i int) *set { return &set{id: s.id, n: s.n, refs: s.refs[i : i+1]} }
+
+// pairs calls f with each member of a and each of z until it meets one that does not
+// exist; then it returns false.
+func (b *builder) pairs(a, z *set, f func(x, y *model.Resource)) bool {
+	as, okA := b.resources(a)
+	for _, x := range as {
+		zs, okZ := b.resources(z)
+		for _, y := range zs {
+			f(x, y)
+		}
+		if !okZ {
+			return false
+		}
+	}
+	return okA
+}
+
+// resources resolves the members up to the first that does not exist; ok is false
+// when there is such a one.
 func (b *builder) resources(s *set) (out []*model.Resource, ok bool) {
 	for _, id := range s.refs {
 		r := b.resource(id)
@@ -110,32 +130,54 @@ func (b *builder) resources(s *set) (out []*model.Resource, ok bool) {
 type side struct{ rsc, about, inSet string }
 
 // sets returns the resource sets of a constraint: those written, or those that
-// stand for templates and tags named as its ends. ok is false when an end does not
-// exist.
+// stand for templates and tags named as its ends. ok is false when an end or the
+// set after those returned does not exist.
+//
+// After a set that refers to another by id-ref follow that one's siblings, as in the
+// original (the loops over expand_idref); a set that comes again ends the list, the
+// original never ends.
 func (b *builder) sets(n *xmltree.Node, convert bool, sides ...side) (out []*set, ok bool) {
-	ok = true
-	n.Each("resource_set", func(x *xmltree.Node) {
-		expanded := b.doc.Expand(x)
-		if expanded == nil {
-			ok = false
-			return
-		}
-		s := &set{id: expanded.ID(), n: expanded}
-		expanded.Each("resource_ref", func(ref *xmltree.Node) {
-			if b.resource(ref.ID()) == nil {
-				if t := b.tag(ref.ID()); t != nil {
-					s.refs = append(s.refs, t.Refs...)
-					return
-				}
-			}
-			s.refs = append(s.refs, ref.ID())
-		})
-		out = append(out, s)
-	})
-	if len(out) > 0 || !ok {
-		return out, ok
+	first := n.Child("resource_set")
+	if first == nil {
+		return b.endsAsSets(n, convert, sides)
 	}
-	return b.endsAsSets(n, convert, sides)
+	refs := b.refsExpanded(n)
+	seen := map[*xmltree.Node]bool{}
+	for x := first; x != nil && !seen[x]; x = x.NextNamed() {
+		seen[x] = true
+		if x = b.doc.Expand(x); x == nil {
+			return out, false
+		}
+		out = append(out, &set{id: x.ID(), n: x, refs: refs(x)})
+	}
+	return out, true
+}
+
+// refsExpanded returns what lists the members of a set: with templates and tags
+// resolved where the set is under n and all members of all sets there exist, else as
+// written (pcmk__expand_tags_in_sets).
+func (b *builder) refsExpanded(n *xmltree.Node) func(set *xmltree.Node) []string {
+	invalid := ""
+	n.Each("resource_set", func(x *xmltree.Node) {
+		x.Each("resource_ref", func(ref *xmltree.Node) {
+			if invalid == "" && b.resource(ref.ID()) == nil && b.tag(ref.ID()) == nil {
+				invalid = ref.ID()
+				b.c.Report(model.ConfigErr, "pcmk__expand_tags_in_sets",
+					"Ignoring resource sets for constraint '"+n.ID()+"' because '"+invalid+"' is not a valid resource or tag")
+			}
+		})
+	})
+	return func(x *xmltree.Node) (refs []string) {
+		x.Each("resource_ref", func(ref *xmltree.Node) {
+			id := ref.ID()
+			if invalid == "" && x.Parent == n && b.resource(id) == nil {
+				refs = append(refs, b.tag(id).Refs...)
+				return
+			}
+			refs = append(refs, id)
+		})
+		return refs
+	}
 }
 
 func (b *builder) endsAsSets(n *xmltree.Node, convert bool, sides []side) (out []*set, ok bool) {

@@ -14,9 +14,6 @@ import (
 // location reads a location constraint (pcmk__unpack_location).
 func (b *builder) location(n *xmltree.Node) {
 	sets, ok := b.sets(n, false, side{"rsc", "role", "role"})
-	if !ok {
-		return
-	}
 	for _, s := range sets {
 		rs, ok := b.resources(s)
 		for _, r := range rs {
@@ -26,7 +23,7 @@ func (b *builder) location(n *xmltree.Node) {
 			return
 		}
 	}
-	if len(sets) > 0 {
+	if len(sets) > 0 || !ok {
 		return
 	}
 	if id, has := n.Get("rsc"); has {

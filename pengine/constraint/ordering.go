@@ -117,9 +117,6 @@ func (b *builder) order(n *xmltree.Node) {
 	sym := b.symmetry(n, k, "", false)
 	parentSym, hasSym := n.Get("symmetrical")
 	sets, ok := b.sets(n, true, side{"first", "first-action", "action"}, side{"then", "then-action", "action"})
-	if !ok {
-		return
-	}
 	var last *set
 	for _, s := range sets {
 		if !b.orderWithin(s, k, parentSym, hasSym) {
@@ -135,7 +132,7 @@ func (b *builder) order(n *xmltree.Node) {
 		}
 		last = s
 	}
-	if last == nil {
+	if last == nil && ok {
 		b.orderPair(n, k, sym)
 	}
 }
@@ -349,40 +346,40 @@ func (b *builder) orderBetween(id string, s1, s2 *set, k kind, sym symmetry) boo
 		all = true
 	}
 	flags := orderFlags(k, t2, sym)
-	r1, ok1 := b.resources(s1)
-	r2, ok2 := b.resources(s2)
-	if !ok1 || !ok2 {
+	if !all {
+		return b.orderAny(id, s1, s2, t1, t2, flags)
+	}
+	if s1.flag("sequential", false) && len(s1.refs) > 0 {
+		if sym == inverse {
+			s1 = s1.only(0)
+		} else {
+			s1 = s1.only(len(s1.refs) - 1)
+		}
+	}
+	if s2.flag("sequential", false) && len(s2.refs) > 0 {
+		if sym == inverse {
+			s2 = s2.only(len(s2.refs) - 1)
+		} else {
+			s2 = s2.only(0)
+		}
+	}
+	return b.pairs(s1, s2, func(f, t *model.Resource) { OrderTasks(f, t1, t, t2, flags) })
+}
+
+// orderAny orders a set after any member of another, by way of a pseudo-action.
+func (b *builder) orderAny(id string, s1, s2 *set, t1, t2 string, flags model.Order) bool {
+	any := plan.PseudoOp(b.c, "one-or-more:"+s1.id)
+	any.Set(model.RequiresAny)
+	r1, ok := b.resources(s1)
+	for _, r := range r1 {
+		Order(b.c, model.Ordering{ID: id, FirstRsc: r, FirstKey: model.Key(r.ID, t1, 0), Then: any, Type: model.OneOrMore | model.ImpliesThenPrinted})
+	}
+	if !ok {
 		return false
 	}
-	if !all {
-		any := plan.PseudoOp(b.c, "one-or-more:"+s1.id)
-		any.Set(model.RequiresAny)
-		for _, r := range r1 {
-			Order(b.c, model.Ordering{ID: id, FirstRsc: r, FirstKey: model.Key(r.ID, t1, 0), Then: any, Type: model.OneOrMore | model.ImpliesThenPrinted})
-		}
-		for _, r := range r2 {
-			Order(b.c, model.Ordering{ID: id, First: any, ThenRsc: r, ThenKey: model.Key(r.ID, t2, 0), Type: flags | model.RunnableLeft})
-		}
-		return true
+	r2, ok := b.resources(s2)
+	for _, r := range r2 {
+		Order(b.c, model.Ordering{ID: id, First: any, ThenRsc: r, ThenKey: model.Key(r.ID, t2, 0), Type: flags | model.RunnableLeft})
 	}
-	if s1.flag("sequential", false) && len(r1) > 0 {
-		if sym == inverse {
-			r1 = r1[:1]
-		} else {
-			r1 = r1[len(r1)-1:]
-		}
-	}
-	if s2.flag("sequential", false) && len(r2) > 0 {
-		if sym == inverse {
-			r2 = r2[len(r2)-1:]
-		} else {
-			r2 = r2[:1]
-		}
-	}
-	for _, f := range r1 {
-		for _, t := range r2 {
-			OrderTasks(f, t1, t, t2, flags)
-		}
-	}
-	return true
+	return ok
 }

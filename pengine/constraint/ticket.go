@@ -18,9 +18,6 @@ func (b *builder) ticket(n *xmltree.Node) {
 	}
 	t := b.c.Ticket(name)
 	sets, ok := b.sets(n, false, side{"rsc", "rsc-role", "role"})
-	if !ok {
-		return
-	}
 	for _, s := range sets {
 		rs, ok := b.resources(s)
 		for _, r := range rs {
@@ -30,7 +27,7 @@ func (b *builder) ticket(n *xmltree.Node) {
 			return
 		}
 	}
-	if len(sets) > 0 {
+	if len(sets) > 0 || !ok {
 		return
 	}
 	r := b.instance(n, b.resource(n.Attr("rsc")), "rsc-instance")

@@ -1,0 +1,3 @@
+package pengine
+
+func classOf(v verdict) string { return "" }
