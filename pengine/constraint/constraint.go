@@ -7,6 +7,8 @@
 package constraint
 
 import (
+	"slices"
+
 	"github.com/pacesync/pacesync/internal/rules"
 	"github.com/pacesync/pacesync/internal/score"
 	"github.com/pacesync/pacesync/internal/xmltree"
@@ -157,27 +159,57 @@ func (b *builder) sets(n *xmltree.Node, convert bool, sides ...side) (out []*set
 // resolved where the set is under n and all members of all sets there exist, else as
 // written (pcmk__expand_tags_in_sets).
 func (b *builder) refsExpanded(n *xmltree.Node) func(set *xmltree.Node) []string {
-	invalid := ""
+	expanded, missing := map[*xmltree.Node][]string{}, ""
+	valid, room := true, maxMembers
 	n.Each("resource_set", func(x *xmltree.Node) {
-		x.Each("resource_ref", func(ref *xmltree.Node) {
-			if invalid == "" && b.resource(ref.ID()) == nil && b.tag(ref.ID()) == nil {
-				invalid = ref.ID()
-				b.c.Report(model.ConfigErr, "pcmk__expand_tags_in_sets",
-					"Ignoring resource sets for constraint '"+n.ID()+"' because '"+invalid+"' is not a valid resource or tag")
-			}
-		})
+		refs := written(x)
+		if valid {
+			expanded[x], missing, valid = b.expandTags(refs, nil, &room)
+		}
 	})
-	return func(x *xmltree.Node) (refs []string) {
-		x.Each("resource_ref", func(ref *xmltree.Node) {
-			id := ref.ID()
-			if invalid == "" && x.Parent == n && b.resource(id) == nil {
-				refs = append(refs, b.tag(id).Refs...)
-				return
-			}
-			refs = append(refs, id)
-		})
-		return refs
+	if !valid {
+		b.c.Report(model.ConfigErr, "pcmk__expand_tags_in_sets",
+			"Ignoring resource sets for constraint '"+n.ID()+"' because '"+missing+"' is not a valid resource or tag")
 	}
+	return func(x *xmltree.Node) []string {
+		if refs, under := expanded[x]; under && valid {
+			return refs
+		}
+		return written(x)
+	}
+}
+
+// written returns the members of a set as they are written.
+func written(set *xmltree.Node) (refs []string) {
+	set.Each("resource_ref", func(ref *xmltree.Node) { refs = append(refs, ref.ID()) })
+	return refs
+}
+
+// maxMembers is how many tags the sets of a constraint can name, counting those under
+// others each time: tags of tags of tags would double without end.
+const maxMembers = 1 << 16
+
+// expandTags replaces templates and tags by what is under them, tags too. within
+// are the tags that refs are under: one within itself, on which the original never
+// ends, is no valid one.
+func (b *builder) expandTags(refs, within []string, room *int) (out []string, missing string, ok bool) {
+	for _, id := range refs {
+		if b.resource(id) != nil {
+			out = append(out, id)
+			continue
+		}
+		*room--
+		t := b.tag(id)
+		if t == nil || *room < 0 || slices.Contains(within, id) {
+			return nil, id, false
+		}
+		under, missing, ok := b.expandTags(t.Refs, append(slices.Clone(within), id), room)
+		if !ok {
+			return nil, missing, false
+		}
+		out = append(out, under...)
+	}
+	return out, "", true
 }
 
 func (b *builder) endsAsSets(n *xmltree.Node, convert bool, sides []side) (out []*set, ok bool) {
