@@ -14,6 +14,7 @@ import (
 
 	"github.com/pacesync/pacesync/internal/lab/labtest"
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
+	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/cibgen"
 	"github.com/pacesync/pacesync/pengine/simulate"
@@ -50,14 +51,7 @@ func TestMutated(t *testing.T) {
 
 // mutated is the case of a seed with the changes of that seed.
 func mutated(t *testing.T, seed uint64) input {
-	dir := filepath.Join(os.Getenv("PACESYNC_SHARED"), "conformance", "scheduler", "xml")
-	cases, _ := filepath.Glob(filepath.Join(dir, "*.xml"))
-	if len(cases) == 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no conformance cases: set PACESYNC_SHARED")
-		}
-		t.Skip("SKIPPED, NOT TESTED: no conformance cases: set PACESYNC_SHARED")
-	}
+	cases := testneed.CIBs(t)
 	data, err := os.ReadFile(cases[seed%uint64(len(cases))])
 	if err != nil {
 		t.Fatal(err)
