@@ -130,6 +130,32 @@ func refused(t *testing.T, o client.Options, want error) {
 	}
 }
 
+// refusal is a way to log in that a BMC refuses, and the error of the client.
+type refusal struct {
+	change func(*client.Options)
+	want   error
+}
+
+// judge has a foreign BMC judge our client: each way works, each mistake is recognised.
+func judge(t *testing.T, o client.Options, ways map[string]func(*client.Options), mistakes map[string]refusal) {
+	for name, change := range ways {
+		t.Run(name, func(t *testing.T) {
+			o := o
+			o.Trace = t.Logf
+			change(&o)
+			drive(t, o)
+		})
+	}
+	for name, c := range mistakes {
+		t.Run("refused "+name, func(t *testing.T) {
+			o := o
+			o.Trace, o.Timeout = t.Logf, 100*time.Millisecond
+			c.change(&o)
+			refused(t, o, c.want)
+		})
+	}
+}
+
 // pyghmiBMC is a BMC on pyghmi's classes: ARGV port user password.
 const pyghmiBMC = `
 import sys
@@ -221,7 +247,7 @@ func TestIpmiSim(t *testing.T) {
 	labtest.Need(t, ipmiSim)
 	o := options(t, startSim(t))
 	up(t, o)
-	for name, change := range map[string]func(*client.Options){
+	judge(t, o, map[string]func(*client.Options){
 		"1.5 auto":     func(o *client.Options) {},
 		"1.5 md5":      func(o *client.Options) { o.Auth = wire.AuthMD5 },
 		"1.5 password": func(o *client.Options) { o.Auth = wire.AuthPassword },
@@ -230,18 +256,7 @@ func TestIpmiSim(t *testing.T) {
 		"2.0 suite 2":  func(o *client.Options) { o.Lanplus, o.Cipher = true, 2 },
 		"2.0 suite 3":  func(o *client.Options) { o.Lanplus, o.Cipher = true, 3 },
 		"2.0 auto":     func(o *client.Options) { o.Lanplus = true },
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := o
-			o.Trace = t.Logf
-			change(&o)
-			drive(t, o)
-		})
-	}
-	for name, c := range map[string]struct {
-		change func(*client.Options)
-		want   error
-	}{
+	}, map[string]refusal{
 		"1.5 password":  {func(o *client.Options) { o.Password = "wrong" }, session.ErrPassword},
 		"1.5 user":      {func(o *client.Options) { o.User = "stranger" }, session.ErrUser},
 		"1.5 privilege": {func(o *client.Options) { o.User, o.Password = "oper", "operpw" }, session.ErrPrivilege},
@@ -249,14 +264,38 @@ func TestIpmiSim(t *testing.T) {
 		"2.0 user":      {func(o *client.Options) { o.User, o.Lanplus, o.Cipher = "stranger", true, 3 }, session.ErrUser},
 		// In 2.0 ipmi_sim grants administrator to a user limited to less, to ipmitool as well.
 		"2.0 suite": {func(o *client.Options) { o.Lanplus, o.Cipher = true, 17 }, session.ErrCipher},
-	} {
-		t.Run("refused "+name, func(t *testing.T) {
-			o := o
-			o.Trace, o.Timeout = t.Logf, 100*time.Millisecond
-			c.change(&o)
-			refused(t, o, c.want)
-		})
+	})
+}
+
+// TestGoIPMI has the only foreign BMC at hand that knows suite 17.
+func TestGoIPMI(t *testing.T) {
+	labtest.Need(t)
+	program := filepath.Join(t.TempDir(), "goipmi")
+	build := exec.Command("go", "build", "-C", "goipmi", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
+	port := freePort(t)
+	start(t, t.TempDir(), program, strconv.Itoa(port), "admin", "secret")
+	o := options(t, port)
+	up(t, o)
+	judge(t, o, map[string]func(*client.Options){
+		"1.5 auto":     func(o *client.Options) {},
+		"1.5 md5":      func(o *client.Options) { o.Auth = wire.AuthMD5 },
+		"2.0 suite 3":  func(o *client.Options) { o.Lanplus, o.Cipher = true, 3 },
+		"2.0 suite 17": func(o *client.Options) { o.Lanplus, o.Cipher = true, 17 },
+		"2.0 auto":     func(o *client.Options) { o.Lanplus = true },
+	}, map[string]refusal{
+		"1.5 password":          {func(o *client.Options) { o.Password = "wrong" }, session.ErrPassword},
+		"2.0 suite 3 password":  {func(o *client.Options) { o.Password, o.Lanplus, o.Cipher = "wrong", true, 3 }, session.ErrPassword},
+		"2.0 suite 17 password": {func(o *client.Options) { o.Password, o.Lanplus, o.Cipher = "wrong", true, 17 }, session.ErrPassword},
+		// It hides which users it knows.
+		"2.0 suite 17 user": {func(o *client.Options) { o.User, o.Lanplus, o.Cipher = "stranger", true, 17 }, session.ErrPassword},
+		"2.0 privilege": {func(o *client.Options) {
+			o.User, o.Password, o.Lanplus, o.Cipher = "oper", "operpw", true, 17
+		}, session.ErrPrivilege},
+	})
 }
 
 // ours serves our BMC.
