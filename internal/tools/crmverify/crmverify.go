@@ -6,7 +6,6 @@
 package crmverify
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,11 +15,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pacesync/pacesync/cib/client"
 	"github.com/pacesync/pacesync/cib/schema"
 	"github.com/pacesync/pacesync/cib/schema/schemafiles"
 	"github.com/pacesync/pacesync/internal/applet"
-	"github.com/pacesync/pacesync/internal/bz2"
 	"github.com/pacesync/pacesync/internal/goption"
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/pcmkout"
@@ -42,9 +39,6 @@ const description = "Examples:\n\n" +
 	"\tcrm_verify --live-check\n\n" +
 	"Check the consistency of the configuration in a given file and produce verbose output:\n\n" +
 	"\tcrm_verify --xml-file file.xml --verbose\n\n"
-
-// maxInput bounds what is read, packed or not.
-const maxInput = 256 << 20
 
 // tool is one run.
 type tool struct {
@@ -131,13 +125,13 @@ func (t *tool) load() (*xmltree.Node, *failure) {
 	noData := func(text string) *failure { return &failure{pcmk.RC(unix.ENODATA), text} }
 	switch {
 	case t.live:
-		cib, err := liveCIB(t.env)
+		cib, err := session.QueryCIB(t.env)
 		if err != nil { // whatever the reason, the original tells that there is no input
 			return nil, &failure{pcmk.RCNoInput, "CIB query failed: " + pcmk.RCNoInput.Error()}
 		}
 		return cib, nil
 	case t.file != nil:
-		text, err := readFile(*t.file)
+		text, err := session.ReadFile(*t.file)
 		if err == nil {
 			var cib *xmltree.Node
 			if cib, err = parse(text); err == nil {
@@ -153,7 +147,7 @@ func (t *tool) load() (*xmltree.Node, *failure) {
 		}
 		return cib, nil
 	case t.stdin:
-		text, err := io.ReadAll(io.LimitReader(t.env.Stdin, maxInput))
+		text, err := io.ReadAll(io.LimitReader(t.env.Stdin, session.MaxInput))
 		var cib *xmltree.Node
 		if err == nil {
 			cib, err = parse(text)
@@ -164,25 +158,6 @@ func (t *tool) load() (*xmltree.Node, *failure) {
 		return cib, nil
 	}
 	return nil, noData("No configuration source specified.  Use --help for usage information.")
-}
-
-func liveCIB(e *applet.Env) (*xmltree.Node, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	c, err := session.OpenCIB(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	return c.Do(ctx, client.Call{Op: client.Query, Options: client.ScopeLocal})
-}
-
-func readFile(name string) ([]byte, error) {
-	text, err := os.ReadFile(name)
-	if err == nil && strings.HasSuffix(name, ".bz2") {
-		text, err = bz2.Decompress(text, maxInput)
-	}
-	return text, err
 }
 
 func parse(text []byte) (*xmltree.Node, error) {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pacesync/pacesync/cib/client"
 	"github.com/pacesync/pacesync/cib/file"
 	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/bz2"
 	"github.com/pacesync/pacesync/internal/crmipc"
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/xmltree"
@@ -41,6 +44,30 @@ func OpenCIB(ctx context.Context, e *applet.Env) (CIB, error) {
 		return nil, pcmk.RC(unix.ENOTCONN)
 	}
 	return c, nil
+}
+
+// QueryCIB returns the whole CIB that OpenCIB opens.
+func QueryCIB(e *applet.Env) (*xmltree.Node, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := OpenCIB(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.Do(ctx, client.Call{Op: client.Query, Options: client.ScopeLocal})
+}
+
+// MaxInput bounds what a tool reads, packed or not.
+const MaxInput = 256 << 20
+
+// ReadFile reads a file that a user names, unpacked (xml.c: filename2xml).
+func ReadFile(name string) ([]byte, error) {
+	text, err := os.ReadFile(name)
+	if err == nil && strings.HasSuffix(name, ".bz2") {
+		text, err = bz2.Decompress(text, MaxInput)
+	}
+	return text, err
 }
 
 // AsRC makes a pcmk.RC of an error of a connection.
