@@ -27,6 +27,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/crmverify"
 	"github.com/pacesync/pacesync/internal/tools/ctsexec"
 	"github.com/pacesync/pacesync/internal/tools/ctsfence"
+	"github.com/pacesync/pacesync/internal/tools/explaincmd"
 	"github.com/pacesync/pacesync/internal/tools/iso8601cmd"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
@@ -73,6 +74,7 @@ func applets() []applet.Applet {
 		{Name: "crm_node", Dir: sbin, Summary: "this node's name and id, the known nodes, quorum", Run: crmnode.Run},
 		{Name: "crmadmin", Dir: sbin, Summary: "what the controllers and pacemakerd say of themselves", Run: crmadmin.Run},
 		{Name: "iso8601", Dir: sbin, Summary: "show dates, periods and durations", Run: iso8601cmd.Run},
+		{Name: "explain", Summary: "why a resource is where it is, why not elsewhere, what would change it: pacesync explain --help", Run: explaincmd.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
 		{Name: "demo", Summary: "the main job on real parts, measured: pacesync demo --help", Run: demo.Run},

@@ -171,8 +171,9 @@ type Resource struct {
 	Assigned      *Node
 	AssignedScore score.Score
 	SortIndex     score.Score
-	Why           []Why    // what changed scores and why, when Cluster asks for it
-	WeighedAt     int      // how much of Why the choice was made by
+	Why           []Why // what changed scores and why, when Cluster asks for it
+	WeighedAt     int   // how much of Why the choice was made by, once IsWeighed
+	IsWeighed     bool
 	Contest       *Contest // how the node was chosen
 	WhyPromoted   []Why    // what the promotion score is made of
 

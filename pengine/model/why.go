@@ -144,7 +144,7 @@ func Difference(a, b score.Score) score.Score {
 // is made by; what comes later has other ends.
 func (r *Resource) Weighed() {
 	if r.Cluster.Explaining {
-		r.WeighedAt = len(r.Why)
+		r.WeighedAt, r.IsWeighed = len(r.Why), true
 		for _, k := range r.Children {
 			k.Weighed()
 		}

@@ -1,0 +1,255 @@
+package explain
+
+import (
+	"slices"
+
+	"github.com/pacesync/pacesync/pengine/model"
+	"github.com/pacesync/pacesync/pengine/plan"
+)
+
+// maxChain bounds how far actions are followed to find what blocks a start.
+const maxChain = 2000
+
+// state tells what is to be said about a resource apart from nodes: what blocks it,
+// what it waits for, what is going on.
+func (e *Explainer) state(a *Answer, s *subject) {
+	add := func(f Finding) {
+		if !slices.Contains(a.Reasons, f) {
+			a.Reasons = append(a.Reasons, f)
+		}
+	}
+	for _, r := range leaves(s.parts) {
+		e.unmanaged(r, add)
+		e.wanted(r, add)
+		e.blocked(r, add)
+		e.goingOn(r, add)
+	}
+	e.later(s, add)
+}
+
+// leaves are the primitives in resources.
+func leaves(rs []*model.Resource) (out []*model.Resource) {
+	for _, r := range rs {
+		if len(r.Children) == 0 {
+			out = append(out, r)
+		} else {
+			out = append(out, leaves(r.Children)...)
+		}
+	}
+	return out
+}
+
+// unmanaged says why the cluster leaves a resource alone.
+func (e *Explainer) unmanaged(r *model.Resource, add func(Finding)) {
+	if r.Is(model.Managed) {
+		return
+	}
+	said := false
+	tell := func(f Finding) { said = true; add(f) }
+	if r.Is(model.Block) {
+		f := Finding{Kind: Blocked, Rsc: r.ID}
+		if o := e.worstFailure(r, nil); o != nil {
+			f = Finding{Kind: BlockedFailure, Rsc: r.ID, Op: opName(o), Node: o.Node.Name, Value: resultText(o)}
+		}
+		tell(f)
+	}
+	if e.c.Opt.MaintenanceMode {
+		tell(Finding{Kind: MaintenanceMode, ID: e.optionID("maintenance-mode")})
+	}
+	if p := e.metaPair(r, "maintenance"); p != nil && model.True(p.Attr("value")) {
+		tell(Finding{Kind: ResourceMaintenance, Rsc: r.PrintID(), ID: p.ID()})
+	}
+	if p := e.metaPair(r, "is-managed"); p != nil && !model.True(p.Attr("value")) {
+		tell(Finding{Kind: IsUnmanaged, Rsc: r.PrintID(), ID: p.ID()})
+	}
+	for _, n := range r.RunningOn {
+		if n.Maintenance {
+			tell(Finding{Kind: NodeMaintenance, Node: n.Name, ID: e.nodeAttrID(n, "maintenance")})
+		}
+	}
+	if e.c.Opt.StonithEnabled && !e.c.Opt.HaveStonith {
+		tell(Finding{Kind: NoFencing})
+	}
+	if !said && r.Is(model.Orphan) {
+		tell(Finding{Kind: Orphan})
+	}
+}
+
+// wanted tells what the configuration or the quorum says about all nodes.
+func (e *Explainer) wanted(r *model.Resource, add func(Finding)) {
+	if e.c.Opt.StopEverything {
+		add(Finding{Kind: StopAll, ID: e.optionID("stop-all-resources")})
+	}
+	if r.IsDisabled() && r.Is(model.Managed) {
+		k := TargetRole
+		if r.NextRole > model.Stopped {
+			k = TargetUnpromoted
+		}
+		if p := e.metaPair(r, "target-role"); k == TargetRole && (p == nil || p.Attr("value") == "Stopped") {
+			add(Finding{Kind: k, Score: -model.Inf, ID: e.metaID(r, "target-role")})
+		}
+	}
+	if policy := e.c.Opt.All["no-quorum-policy"]; !e.c.HaveQuorum && e.c.Opt.NoQuorum != model.QuorumIgnore && r.Is(model.Managed) && !e.stays(r) {
+		add(Finding{Kind: NoQuorum, Value: policy})
+	}
+}
+
+// stays says whether a resource is active and remains where it is.
+func (e *Explainer) stays(r *model.Resource) bool {
+	return r.Assigned != nil && r.RunsOn(r.Assigned) && e.starts(r)
+}
+
+// blocked tells what a start has to wait for, and what makes it impossible.
+func (e *Explainer) blocked(r *model.Resource, add func(Finding)) {
+	for _, n := range r.RunningOn {
+		if n.Unclean && !plan.CanFence(e.c, n) && r.Is(model.Managed) {
+			add(Finding{Kind: CannotFence, Node: n.Name, Value: e.whyNotFence()})
+		}
+	}
+	if r.Assigned == nil {
+		return
+	}
+	start := r.First("", model.Start, r.Assigned)
+	if start == nil || start.Is(model.Optional) {
+		return
+	}
+	if !start.Is(model.Runnable) {
+		if f, ok := e.obstacle(r, start); ok {
+			add(f)
+		}
+		return
+	}
+	e.fencingBefore(start, add)
+}
+
+func (e *Explainer) whyNotFence() string {
+	switch {
+	case !e.c.Opt.StonithEnabled:
+		return "stonith-enabled=false"
+	case !e.c.Opt.HaveStonith:
+		return "there is no fence device"
+	}
+	return "there is no quorum"
+}
+
+// obstacle finds the action that makes a start impossible.
+func (e *Explainer) obstacle(r *model.Resource, start *model.Action) (Finding, bool) {
+	seen := map[*model.Action]bool{}
+	var find func(a *model.Action) (Finding, bool)
+	find = func(a *model.Action) (Finding, bool) {
+		if seen[a] || len(seen) > maxChain {
+			return Finding{}, false
+		}
+		seen[a] = true
+		for i := len(a.Before) - 1; i >= 0; i-- {
+			edge := a.Before[i]
+			f := edge.First
+			if f.Is(model.Runnable) || f == a || (edge.Type|edge.AfterType)&(model.RunnableLeft|model.ImpliesThen|model.OrderRestart|model.OneOrMore) == 0 {
+				continue
+			}
+			if f.Rsc == nil || f.Rsc != r && (f.Rsc.Within(r.Top()) || r.Within(f.Rsc)) && f.Is(model.Pseudo) {
+				if out, ok := find(f); ok {
+					return out, true
+				}
+				continue
+			}
+			if f.Rsc == r && f.Task == model.Stop && f.Node != nil {
+				return Finding{Kind: WaitsForStop, Node: f.Node.Name}, true
+			}
+			if f.Rsc == r {
+				continue
+			}
+			out := Finding{Kind: WaitsFor, Op: taskName(f.Task), Rsc: f.Rsc.ID}
+			if o := e.ordering(f.Rsc, r); o != nil {
+				out.Kind, out.ID, out.Rsc = WaitsForOrder, o.ID, o.FirstRsc.ID
+				if _, task, _, ok := model.SplitKey(o.FirstKey); ok {
+					out.Op = taskName(task)
+				}
+			}
+			return out, true
+		}
+		return Finding{}, false
+	}
+	return find(start)
+}
+
+// taskName is the name of a task for people: points of collectives stand for what
+// they complete.
+func taskName(task string) string {
+	switch task {
+	case model.Running:
+		return model.Start
+	case model.StoppedTask:
+		return model.Stop
+	case model.PromotedTask:
+		return model.Promote
+	case model.Demoted:
+		return model.Demote
+	}
+	return task
+}
+
+// ordering returns the configured order of two resources, or of what holds them.
+func (e *Explainer) ordering(first, then *model.Resource) *model.Ordering {
+	holds := func(o, r *model.Resource) bool { return o == r || r.Within(o) || o != nil && o.Within(r.Top()) }
+	for _, o := range e.c.Orderings {
+		if o.ID != "" && o.FirstRsc != nil && o.ThenRsc != nil && holds(o.FirstRsc, first) && holds(o.ThenRsc, then) {
+			return o
+		}
+	}
+	return nil
+}
+
+// fencingBefore tells which nodes are fenced before an action.
+func (e *Explainer) fencingBefore(a *model.Action, add func(Finding)) {
+	seen := map[*model.Action]bool{a: true}
+	for queue := []*model.Action{a}; len(queue) > 0 && len(seen) < maxChain; queue = queue[1:] {
+		for _, edge := range queue[0].Before {
+			f := edge.First
+			if seen[f] || edge.Type == 0 || f.Is(model.Optional) {
+				continue
+			}
+			seen[f] = true
+			if f.Task == model.Fence && f.Node != nil && f.Meta["stonith_action"] != "on" {
+				add(Finding{Kind: WaitsForFencing, Node: f.Node.Name, Value: f.Reason})
+				continue
+			}
+			queue = append(queue, f)
+		}
+	}
+}
+
+// goingOn tells what happens to a resource now.
+func (e *Explainer) goingOn(r *model.Resource, add func(Finding)) {
+	if r.PendingTask != "" && r.PendingNode != nil {
+		add(Finding{Kind: InFlight, Op: r.PendingTask, Node: r.PendingNode.Name})
+	}
+	if r.PartialSource != nil && r.PartialTarget != nil {
+		add(Finding{Kind: Migrating, Of: r.PartialSource.Name, Node: r.PartialTarget.Name})
+	}
+	if !r.Is(model.Managed) {
+		return
+	}
+	from := r.Current()
+	if from != nil && r.Assigned != nil && from != r.Assigned && r.NextRole != model.Stopped && e.starts(r) {
+		add(Finding{Kind: Moves, Of: from.Name, Node: r.Assigned.Name})
+	}
+	if r.Is(model.Failed) && from != nil {
+		if o := e.worstFailure(r, from); o != nil {
+			add(Finding{Kind: Recovers, Op: opName(o), Node: from.Name, Value: resultText(o)})
+		}
+	}
+}
+
+// later tells of rules that say nothing about any node now but will.
+func (e *Explainer) later(s *subject, add func(Finding)) {
+	for _, p := range s.parts {
+		for r := p; r != nil; r = r.Parent {
+			for _, l := range r.Locations {
+				if l.Of != "" && l.Until != 0 && len(l.Nodes) == 0 {
+					add(Finding{Kind: RuleChanges, ID: l.ID, Of: l.Of, Until: l.Until})
+				}
+			}
+		}
+	}
+}
