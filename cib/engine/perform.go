@@ -275,13 +275,23 @@ func (e *Engine) validate(cib *xmltree.Node) error {
 // that is newer than the one it has.
 func (e *Engine) upgrade(cib *xmltree.Node, limit int) (*xmltree.Node, doc.Code) {
 	have := max(e.cfg.Schemas.Find(cib.Attr("validate-with")), 0)
-	next, best, outcome := e.cfg.Schemas.Upgrade(cib, max(limit, 0), schema.Step)
+	r := e.cfg.Schemas.Upgrade(cib, max(limit, 0), schema.Step)
+	for _, remark := range r.Remarks {
+		level := Debug
+		switch remark.Severity {
+		case schema.Warning:
+			level = Warning
+		case schema.Info:
+			level = Info
+		}
+		e.log(level, "CIB upgrade: "+remark.Text)
+	}
 	switch {
-	case best > have:
-		return next, patch.OK
-	case outcome == schema.TransformFailed:
+	case r.Best > have:
+		return r.CIB, patch.OK
+	case r.Outcome == schema.TransformFailed:
 		return nil, patch.Code(-pcmk.RCTransformFailed.Legacy())
-	case outcome == schema.InvalidCIB:
+	case r.Outcome == schema.InvalidCIB:
 		return nil, doc.BadSchema
 	}
 	return nil, patch.Code(-pcmk.RCSchemaUnchanged.Legacy())

@@ -45,6 +45,9 @@ type CIB struct {
 	// schema.
 	Faults []schema.Fault
 
+	// Remarks tells what an upgrade changed.
+	Remarks []schema.Remark
+
 	// Rejected is the CIB that the last request would have made, when the schema refused it.
 	Rejected *xmltree.Node
 }
@@ -107,7 +110,7 @@ func (c *CIB) Root() *xmltree.Node { return c.doc.Root() }
 // Do carries out a request. A refusal is a pcmk.RC; its data may say more
 // (cib_file.c: cib_file_perform_op_delegate).
 func (c *CIB) Do(_ context.Context, call client.Call) (*xmltree.Node, error) {
-	c.Faults, c.Rejected = nil, nil
+	c.Faults, c.Remarks, c.Rejected = nil, nil, nil
 	opt := func(bit client.Opt) bool { return call.Options&bit != 0 }
 	section := call.Section
 	if call.Op == client.Query && !opt(client.XPath) && strings.EqualFold(section, "all") {
@@ -170,13 +173,14 @@ func (c *CIB) validate(cib *xmltree.Node) error {
 
 func (c *CIB) upgrade(cib *xmltree.Node) (*xmltree.Node, doc.Code) {
 	have := max(c.schemas.Find(cib.Attr("validate-with")), 0)
-	next, best, outcome := c.schemas.Upgrade(cib, 0, schema.Step)
+	r := c.schemas.Upgrade(cib, 0, schema.Step)
+	c.Faults, c.Remarks = r.Faults, r.Remarks
 	switch {
-	case best > have:
-		return next, patch.OK
-	case outcome == schema.TransformFailed:
+	case r.Best > have:
+		return r.CIB, patch.OK
+	case r.Outcome == schema.TransformFailed:
 		return nil, doc.Code(-pcmk.RCTransformFailed.Legacy())
-	case outcome == schema.InvalidCIB:
+	case r.Outcome == schema.InvalidCIB:
 		return nil, doc.BadSchema
 	}
 	return nil, doc.Code(-pcmk.RCSchemaUnchanged.Legacy())

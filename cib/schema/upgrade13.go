@@ -1,26 +1,15 @@
 package schema
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
-// Step is the Transformer of the steps that are built in: pacemaker-1.3 to
-// 2.0. The step from 2.10 to 3.0 is refused with an error.
-func Step(step Version, root *xmltree.Node) (*xmltree.Node, error) {
-	if step.Transform != "upgrade-1.3" {
-		return nil, fmt.Errorf("schema: the step %s from %s is not built in", step.Transform, step.Name)
-	}
-	up, _ := UpgradeTo20(root)
-	return up, nil
-}
-
 // UpgradeTo20 brings a CIB of pacemaker-1.3 to pacemaker-2.0: only the ACLs
 // changed (upgrade-1.3.xsl). It returns a new tree and remarks for the log,
 // worded as operators know them from the stylesheet.
-func UpgradeTo20(root *xmltree.Node) (*xmltree.Node, []string) {
+func UpgradeTo20(root *xmltree.Node) (*xmltree.Node, []Remark) {
 	var u upgrade13
 	box := xmltree.New("")
 	u.node(box, root, 0)
@@ -29,10 +18,10 @@ func UpgradeTo20(root *xmltree.Node) (*xmltree.Node, []string) {
 	return up, u.remarks
 }
 
-type upgrade13 struct{ remarks []string }
+type upgrade13 struct{ remarks []Remark }
 
 func (u *upgrade13) remark(what string) {
-	u.remarks = append(u.remarks, "ACLs: @attribute "+what)
+	u.remarks = append(u.remarks, Remark{Severity: Warning, Plain: true, Text: "ACLs: @attribute " + what})
 }
 
 // node adds what becomes of n to parent.

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/pacesync/pacesync/internal/xmltree"
@@ -24,14 +23,14 @@ func TestUpgradeTo20(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, remarks := UpgradeTo20(root)
-		if got.String() != c.want || strings.Join(remarks, "; ") != c.remarks {
+		if got.String() != c.want || said(remarks) != c.remarks {
 			t.Errorf("%s\n got %s\nwant %s\nremarks %q", c.in, got, c.want, remarks)
 		}
 		if root.String() != c.in {
 			t.Errorf("the input became %s", root)
 		}
 	}
-	if _, err := Step(Version{Name: "pacemaker-2.10", Transform: "upgrade-2.10"}, xmltree.New("cib")); err == nil {
+	if _, _, err := Step(Version{Name: "pacemaker-3.10", Transform: "upgrade-3.10"}, xmltree.New("cib")); err == nil {
 		t.Error("a step that is not built in")
 	}
 }

@@ -171,55 +171,73 @@ const (
 	TransformFailed                // pcmk_err_transform_failed
 )
 
-// Transformer applies the stylesheets of a step: enter, transform, leave. The
-// tree it is given stays as it was.
-type Transformer func(step Version, root *xmltree.Node) (*xmltree.Node, error)
+// Transformer makes a step, and tells what there is to tell about it. The tree it
+// is given stays as it was.
+type Transformer func(step Version, root *xmltree.Node) (*xmltree.Node, []Remark, error)
+
+// Result is what became of a CIB that was to be upgraded.
+type Result struct {
+	CIB     *xmltree.Node // the one given, or a new one
+	Best    int           // index of the best schema that it conforms to, 0 when there is none
+	Outcome Outcome
+	Remarks []Remark
+	Faults  []Fault // what the schemas had against it that did not fit
+}
 
 // Upgrade brings a CIB to the newest schema that it can be brought to, at most
-// to the one at index limit when that is above 0. It returns the CIB, which is
-// root or a new one, and the index of the best schema that it conforms to, 0
-// when there is none (schemas.c: update_validation).
-func (s *Set) Upgrade(root *xmltree.Node, limit int, apply Transformer) (cib *xmltree.Node, best int, outcome Outcome) {
+// to the one at index limit when that is above 0 (schemas.c: update_validation).
+func (s *Set) Upgrade(root *xmltree.Node, limit int, apply Transformer) Result {
 	name, ok := root.Get(attrValidation)
 	match := -1
 	if ok {
 		match = s.Find(name)
 	}
 	if match >= s.Latest() {
-		return root, match, Upgraded
+		return Result{CIB: root, Best: match}
 	}
+	r := Result{CIB: root}
 	for i := max(match, 0); i <= s.Latest(); {
-		if len(s.ValidateWith(root, i)) > 0 {
-			if best > 0 {
+		if faults := s.ValidateWith(r.CIB, i); len(faults) > 0 {
+			r.Faults = append(r.Faults, faults...)
+			if r.Best > 0 {
 				break
 			}
-			outcome = InvalidCIB
+			r.Outcome = InvalidCIB
 			i++
 			continue
 		}
-		outcome, best = Upgraded, i
+		r.Outcome, r.Best = Upgraded, i
 		next := s.list[i].Next
 		if next <= i || limit > 0 && (i == limit || next > limit) {
 			break
 		}
-		if s.list[i].Transform == "" || len(s.ValidateWith(root, next)) == 0 {
+		if s.list[i].Transform == "" || len(s.ValidateWith(r.CIB, next)) == 0 {
 			i = next
 			continue
 		}
-		up, err := apply(s.list[i], root)
-		switch {
-		case err != nil || up == nil:
-			outcome = TransformFailed
-			i++
-		case len(s.ValidateWith(up, next)) > 0:
-			outcome = InvalidCIB
-			i++
-		default:
-			root, best, i = up, next, next
-		}
+		i = s.step(&r, i, apply)
 	}
-	if best > match && best > 0 {
-		root.Set(attrValidation, s.list[best].Name)
+	if r.Best > match && r.Best > 0 {
+		r.CIB.Set(attrValidation, s.list[r.Best].Name)
 	}
-	return root, best, outcome
+	return r
+}
+
+// step transforms the CIB from the schema at index i, and returns the index of
+// the one to try next.
+func (s *Set) step(r *Result, i int, apply Transformer) int {
+	next := s.list[i].Next
+	up, remarks, err := apply(s.list[i], r.CIB)
+	r.Remarks = append(r.Remarks, remarks...)
+	if err != nil || up == nil {
+		r.Outcome = TransformFailed
+		return i + 1
+	}
+	if faults := s.ValidateWith(up, next); len(faults) > 0 {
+		r.Faults = append(r.Faults, faults...)
+		r.Outcome = InvalidCIB
+		return i + 1
+	}
+	r.CIB, r.Best = up, next
+	return next
 }

@@ -70,14 +70,14 @@ func TestValidateWith(t *testing.T) {
 }
 
 func TestUpgrade(t *testing.T) {
-	rename := func(_ Version, root *xmltree.Node) (*xmltree.Node, error) {
+	rename := func(_ Version, root *xmltree.Node) (*xmltree.Node, []Remark, error) {
 		up := root.Copy()
 		up.Set("new", up.Attr("old"))
 		up.Unset("old")
-		return up, nil
+		return up, nil, nil
 	}
-	fails := func(Version, *xmltree.Node) (*xmltree.Node, error) { return nil, errors.New("no") }
-	same := func(_ Version, root *xmltree.Node) (*xmltree.Node, error) { return root.Copy(), nil }
+	fails := func(Version, *xmltree.Node) (*xmltree.Node, []Remark, error) { return nil, nil, errors.New("no") }
+	same := func(_ Version, root *xmltree.Node) (*xmltree.Node, []Remark, error) { return root.Copy(), nil, nil }
 	for _, c := range []struct {
 		name, attrs string
 		limit       int
@@ -99,9 +99,9 @@ func TestUpgrade(t *testing.T) {
 		{"stylesheet does nothing", `validate-with="pacemaker-1.9" old="1"`, 0, same, `validate-with="pacemaker-1.10" old="1"`, 1, InvalidCIB},
 	} {
 		root, _ := xmltree.ParseString("<cib "+c.attrs+"/>", xmltree.Limits{})
-		got, best, outcome := ladder().Upgrade(root, c.limit, c.apply)
-		if got.String() != "<cib "+c.want+"/>" || best != c.best || outcome != c.outcome {
-			t.Errorf("%s: %s, best %d, outcome %d", c.name, got, best, outcome)
+		got := ladder().Upgrade(root, c.limit, c.apply)
+		if got.CIB.String() != "<cib "+c.want+"/>" || got.Best != c.best || got.Outcome != c.outcome {
+			t.Errorf("%s: %s, best %d, outcome %d", c.name, got.CIB, got.Best, got.Outcome)
 		}
 	}
 }

@@ -41,40 +41,17 @@ func Source() (kind Kind, path string) {
 }
 
 // Upgrade brings a CIB to a schema that is understood (cli_config_update). text is
-// for standard error; ok is false for a CIB that cannot be used.
+// for standard error, in lines without the last end; ok is false for a CIB that
+// cannot be used.
 func Upgrade(root *xmltree.Node) (cib *xmltree.Node, text string, ok bool) {
-	value, given := root.Get("validate-with")
-	if strings.EqualFold(value, schema.None) || !given {
-		return root, "Schema validation of configuration is disabled (enabling is encouraged and prevents common misconfigurations)", true
-	}
-	if strings.HasPrefix(value, "pacemaker-3.") { // no older than the oldest that needs no upgrade
-		return root, "", true
-	}
 	set, err := schemafiles.Load(schemafiles.Dir())
 	if err != nil || set.Latest() < 0 {
 		return root, "", true
 	}
-	names, least := set.Versions(), set.Minimum()
-	orig := set.Find(value)
-	if orig >= least {
-		return root, "", true
+	cib, n := set.Accept(root, schema.Step)
+	text = n.Remarked(schema.Debug)
+	if n.Tool {
+		text += n.Text
 	}
-	up, best, _ := set.Upgrade(root, 0, func(step schema.Version, n *xmltree.Node) (*xmltree.Node, error) {
-		if out, err := schema.Step(step, n); err == nil {
-			return out, nil
-		}
-		return n.Copy(), nil // the engine reads the older words as well
-	})
-	if best >= least {
-		return up, "", true
-	}
-	text = "Cannot upgrade configuration (claiming schema " + value + ") to at least " + names[least].Name + " because it "
-	if best < orig || orig == -1 {
-		from := "unknown"
-		if orig >= 0 {
-			from = names[orig].Name
-		}
-		return nil, text + "does not validate with any schema from " + from + " to " + names[set.Latest()].Name, false
-	}
-	return nil, text + "would not upgrade past " + up.Attr("validate-with"), false
+	return cib, strings.TrimSuffix(text, "\n"), cib != nil
 }

@@ -134,6 +134,16 @@ func (c *computer) run(cib *xmltree.Node, now time.Time) (out outcome, repeated 
 // accept brings the configuration to a schema that the engine works with.
 func (c *computer) accept(cib *xmltree.Node, f *faults) (*xmltree.Node, error) {
 	usable, n := c.schemas.Accept(cib, schema.Step)
+	for _, r := range n.Remarks {
+		switch text := "CIB upgrade: " + r.Text; r.Severity {
+		case schema.Warning:
+			c.log.Warn(text)
+		case schema.Info:
+			c.log.Info(text)
+		case schema.Debug:
+			c.log.Debug(text)
+		}
+	}
 	switch {
 	case n.Error:
 		return nil, errors.New(n.Text)

@@ -67,7 +67,7 @@ func TestVerdictsOfCrmVerify(t *testing.T) {
 
 // xsltproc applies the installed stylesheets of a step.
 func xsltproc(t *testing.T) schema.Transformer {
-	return func(step schema.Version, root *xmltree.Node) (*xmltree.Node, error) {
+	return func(step schema.Version, root *xmltree.Node) (*xmltree.Node, []schema.Remark, error) {
 		for _, sheet := range []string{step.Enter, step.Transform, step.Leave} {
 			if sheet == "" {
 				continue
@@ -76,13 +76,13 @@ func xsltproc(t *testing.T) schema.Transformer {
 			cmd.Stdin = strings.NewReader(root.String())
 			out, err := cmd.Output()
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if root, err = xmltree.Parse(out, xmltree.Limits{}); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
-		return root, nil
+		return root, nil, nil
 	}
 }
 
@@ -110,10 +110,10 @@ func TestUpgradePath(t *testing.T) {
 		cmd.Env = append(os.Environ(), "CIB_file="+file)
 		out, _ := cmd.CombinedOutput()
 		want := parse(t, file).Attr("validate-with")
-		got, _, outcome := set.Upgrade(root, 0, xsltproc(t))
+		got := set.Upgrade(root, 0, xsltproc(t))
 		reached[was+" to "+want]++
-		if got.Attr("validate-with") != want {
-			t.Errorf("from %s: cibadmin comes to %s, we to %s (outcome %d)\n%.300s", was, want, got.Attr("validate-with"), outcome, out)
+		if got.CIB.Attr("validate-with") != want {
+			t.Errorf("from %s: cibadmin comes to %s, we to %s (outcome %d)\n%.300s", was, want, got.CIB.Attr("validate-with"), got.Outcome, out)
 		}
 	}
 	t.Log(reached)

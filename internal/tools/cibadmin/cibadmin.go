@@ -43,6 +43,7 @@ type options struct {
 	call      client.Call
 	sync      bool
 	force     bool
+	verbose   int
 	dangerous bool
 	access    bool
 	timeout   time.Duration
@@ -186,6 +187,7 @@ func (p *program) option(c int, arg string) {
 		call.Options |= client.NoChildren
 	case 'V':
 		call.Options |= 1 // verbose
+		p.o.verbose++
 	case 'l':
 		call.Options |= client.ScopeLocal
 	case 'b':
@@ -366,7 +368,7 @@ func (p *program) work(input *xmltree.Node) pcmk.Exit {
 		rc = pcmk.RC(unix.ETIME)
 	}
 	if f, ok := cib.(*file.CIB); ok {
-		p.faults(f.Faults)
+		p.told(f)
 	}
 	status := p.report(rc, isFile || p.o.sync, call.Op)
 	p.show(output)
@@ -391,6 +393,18 @@ func (p *program) report(rc pcmk.RC, direct bool, op string) pcmk.Exit {
 		p.complain("Call %s failed: %v\n", op, rc)
 	}
 	return rc.Exit()
+}
+
+// told shows what an upgrade changed, which the original has for its log unless it
+// is asked to be verbose, and why a request was refused.
+func (p *program) told(f *file.CIB) {
+	switch {
+	case p.o.verbose == 1:
+		p.complain("%s", schema.Remarked(f.Remarks, nil, schema.Info))
+	case p.o.verbose > 1:
+		p.complain("%s", schema.Remarked(f.Remarks, nil, schema.Debug))
+	}
+	p.faults(f.Faults)
 }
 
 func (p *program) faults(list []schema.Fault) {

@@ -186,6 +186,7 @@ func (t *tool) validate(s *session.Session, cib *xmltree.Node) *xmltree.Node {
 		return nil
 	}
 	usable, n := set.Accept(cib, schema.Step)
+	fmt.Fprint(t.env.Stderr, n.Remarked(schema.Debug))
 	if n.Tool {
 		fmt.Fprintln(t.env.Stderr, n.Text)
 	}
