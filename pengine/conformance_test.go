@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/pcmkout"
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
@@ -146,20 +148,23 @@ func TestSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var first *simulate.Outcome
+		var first []byte
 		for range 2 {
 			cib, err := xmltree.Parse(data, xmltree.Limits{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := simulate.Run(simulate.Options{CIB: cib, Clock: iso8601.Time{Unix: 1700000000}, Process: true, Execute: true,
-				Pending: true, Sanitized: true, Scores: true, Utilization: true, WantGraph: true, WantDot: true})
-			if err != nil {
+			var all bytes.Buffer
+			keep := func(b []byte) error { all.Write(b); return nil }
+			out := pcmkout.New(pcmkout.Text, pcmkout.Options{}, &all, &all)
+			if _, err := simulate.Run(simulate.Options{Out: out, CIB: cib, Clock: iso8601.Time{Unix: 1700000000}, Process: true, Execute: true,
+				Pending: true, Sanitized: true, Scores: true, Utilization: true, SaveGraph: keep, SaveDot: keep}); err != nil {
 				t.Fatal(err)
 			}
+			out.Finish(pcmk.ExitOK)
 			if first == nil {
-				first = out
-			} else if !bytes.Equal(first.Text, out.Text) || !bytes.Equal(first.Graph, out.Graph) || !bytes.Equal(first.Dot, out.Dot) {
+				first = all.Bytes()
+			} else if !bytes.Equal(first, all.Bytes()) {
 				t.Errorf("%s: two runs differ", filepath.Base(f))
 			}
 		}
@@ -181,7 +186,7 @@ func BenchmarkRun(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := simulate.Run(simulate.Options{CIB: cib, Clock: iso8601.Time{Unix: 1700000000}, Process: true, Quiet: true, WantGraph: true}); err != nil {
+		if _, err := simulate.Run(simulate.Options{CIB: cib, Clock: iso8601.Time{Unix: 1700000000}, Process: true, SaveGraph: func([]byte) error { return nil }}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,7 +3,6 @@ package pengine_test
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
@@ -48,11 +47,11 @@ func explained(t *testing.T, name string, cib *xmltree.Node) (sums int) {
 	}
 	last := map[string]string{} // the last score shown of each resource on each node
 	for _, l := range shown.Lines {
-		i := strings.LastIndex(l, ": ")
-		if strings.Contains(l, "allocation score on") { // after the name of the function
-			last[l[strings.Index(l, ": ")+2:i]] = l[i+2:]
-		} else if strings.Contains(l, "promotion score on") {
-			last[l[:i]] = l[i+2:]
+		switch l.Kind {
+		case model.ShownScore:
+			last[l.Rsc+" allocation score on "+l.Node] = l.Score
+		case model.ShownPromotion:
+			last[l.Rsc+" promotion score on "+l.Node] = l.Score
 		}
 	}
 	var walk func(*model.Resource)

@@ -13,6 +13,7 @@ import (
 	"github.com/pacesync/pacesync/crmd/history"
 	"github.com/pacesync/pacesync/crmd/transition"
 	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/pcmkout"
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/xmltree"
@@ -298,7 +299,9 @@ func (p *perfect) status() string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	text := &simulate.Text{Fancy: true}
-	simulate.Status(text, r.Cluster, "Revised Cluster Status", false)
-	return string(text.Bytes())
+	var text strings.Builder
+	out := pcmkout.New(pcmkout.Text, pcmkout.Options{Fancy: true}, &text, &text)
+	simulate.Status(out, r.Cluster, "Revised Cluster Status")
+	out.Finish(pcmk.ExitOK)
+	return text.String()
 }

@@ -1,58 +1,21 @@
 package history
 
 import (
-	"crypto/md5"
-	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/rules"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/model"
+	"github.com/pacesync/pacesync/pengine/plan"
 )
 
-// filtered returns the parameters that count for a digest (pcmk__filter_op_for_digest):
-// no meta attributes, but the timeout of what recurs.
+// filtered returns the parameters that count for a digest.
 func filtered(params map[string]string) map[string]string {
-	out := map[string]string{}
-	for k, v := range params {
-		switch k {
-		case "id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip":
-			continue
-		}
-		if !strings.HasPrefix(k, "CRM_meta_") {
-			out[k] = v
-		}
-	}
-	if ms := params["CRM_meta_interval"]; ms != "" && strings.Trim(ms, "0") != "" {
-		if t, ok := params["CRM_meta_timeout"]; ok {
-			out["CRM_meta_timeout"] = t
-		}
-	}
+	out := maps.Clone(params)
+	plan.FilterForDigest(out)
 	return out
-}
-
-// digest is the digest of parameters (calculate_operation_digest): of an element with
-// them as attributes, sorted. Names that cannot be attributes, since they begin with a
-// digit, are child elements in the order of the original's hash table (hash2field).
-func digest(params map[string]string) string {
-	x := xmltree.New("parameters")
-	var odd []string
-	for k, v := range params {
-		if k != "" && k[0] >= '0' && k[0] <= '9' {
-			odd = append(odd, k)
-			continue
-		}
-		x.Attrs = append(x.Attrs, xmltree.Attr{Name: k, Value: v})
-	}
-	slices.SortFunc(x.Attrs, func(a, b xmltree.Attr) int { return strings.Compare(a.Name, b.Name) })
-	slices.Sort(odd)
-	for _, i := range model.HashOrder(odd) {
-		x.AddNew("param", xmltree.Attr{Name: "name", Value: odd[i]}, xmltree.Attr{Name: "value", Value: params[odd[i]]})
-	}
-	b := x.AppendPacemaker([]byte(" "), xmltree.TextOptions{})
-	sum := md5.Sum(append(b, '\n'))
-	return hex.EncodeToString(sum[:])
 }
 
 // Metadata is what is used of an agent's description of itself.
@@ -154,7 +117,7 @@ func (m *Metadata) restart(o *Op, x *xmltree.Node) {
 		}
 	}
 	x.Set("op-force-restart", list.String())
-	x.Set("op-restart-digest", digest(in))
+	x.Set("op-restart-digest", plan.ParamsDigest(in))
 }
 
 // secure tells which parameters are secrets, with a digest of the others
@@ -172,7 +135,7 @@ func (m *Metadata) secure(o *Op, x *xmltree.Node) {
 	}
 	if list.String() != "" {
 		x.Set("op-secure-params", list.String())
-		x.Set("op-secure-digest", digest(in))
+		x.Set("op-secure-digest", plan.ParamsDigest(in))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/rules"
 	"github.com/pacesync/pacesync/internal/xmltree"
+	"github.com/pacesync/pacesync/pengine/plan"
 )
 
 // Tasks of resources (crm/crm.h: CRMD_ACTION_*).
@@ -205,6 +206,6 @@ func (o *Op) common(x *xmltree.Node, id, key, task, reason, version string, w Wr
 		}
 	}
 	if o.Params != nil {
-		x.Set("op-digest", digest(filtered(o.Params)))
+		x.Set("op-digest", plan.ParamsDigest(filtered(o.Params)))
 	}
 }

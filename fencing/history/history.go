@@ -14,9 +14,9 @@ import (
 // Max is how many operations are remembered (MAX_STONITH_HISTORY).
 const Max = 500
 
-// Sort puts pending operations first, then the others from the newest to the
+// byTime puts pending operations first, then the others from the newest to the
 // oldest (op_time_sort).
-func Sort(l []wire.Record) {
+func byTime(l []wire.Record) {
 	slices.SortStableFunc(l, func(a, b wire.Record) int {
 		switch {
 		case a.State.Pending() && b.State.Pending():
@@ -37,7 +37,7 @@ func Surplus(l []wire.Record) []string {
 		return nil
 	}
 	l = slices.Clone(l)
-	Sort(l)
+	byTime(l)
 	var out []string
 	for _, r := range l[Max/2:] {
 		if !r.State.Pending() {

@@ -28,7 +28,8 @@ type Change struct {
 	From, To *model.Node
 	Was      model.Role
 	Will     model.Role
-	Reason   string // why, with what blocks it
+	Why      string // empty: not told
+	Blocked  bool   // something keeps it from happening
 }
 
 // Changes is all that a transition does, in the order in which it is told.
@@ -190,16 +191,24 @@ func (f *finder) add(what string, p plans, to *model.Node, a, source *model.Acti
 		source = a
 	}
 	ch := Change{Rsc: p.r, What: what, From: p.from, To: to, Was: p.r.Role, Will: p.r.NextRole}
-	runnable := a != nil && a.Is(model.Runnable)
-	switch {
-	case source != nil && source.Reason != "" && !runnable:
-		ch.Reason = "due to " + source.Reason + " (blocked)"
-	case source != nil && source.Reason != "":
-		ch.Reason = "due to " + source.Reason
-	case !runnable:
-		ch.Reason = "blocked"
+	ch.Blocked = a == nil || !a.Is(model.Runnable)
+	if source != nil {
+		ch.Why = source.Reason
 	}
 	f.out.Resources = append(f.out.Resources, ch)
+}
+
+// Reason says why, and what blocks it.
+func (c *Change) Reason() string {
+	switch {
+	case c.Why != "" && c.Blocked:
+		return "due to " + c.Why + " (blocked)"
+	case c.Why != "":
+		return "due to " + c.Why
+	case c.Blocked:
+		return "blocked"
+	}
+	return ""
 }
 
 // Where says where and in which roles the resource was and will be.
@@ -228,18 +237,22 @@ func (c *Change) Where() string {
 	return was + " " + c.From.Name + " -> " + will + " " + c.To.Name
 }
 
-// Lines tells the changes as crm_simulate does, in columns.
+// Name is how the node is called: a guest with its container.
+func (n *NodeChange) Name() string {
+	if n.Node.IsGuest() {
+		return n.Node.Name + " (resource: " + n.Node.RemoteRsc.Container.ID + ")"
+	}
+	return n.Node.Name
+}
+
+// Lines tells the changes as crm_simulate does, in columns. A change of a node
+// without reason is not told.
 func (c *Changes) Lines() []string {
 	var out []string
-	for _, n := range c.Nodes {
-		if n.Reason == "" {
-			continue // a change without reason is not told
+	for i := range c.Nodes {
+		if n := &c.Nodes[i]; n.Reason != "" {
+			out = append(out, n.What+" "+n.Name()+" '"+n.Reason+"'")
 		}
-		name := n.Node.Name
-		if n.Node.IsGuest() {
-			name += " (resource: " + n.Node.RemoteRsc.Container.ID + ")"
-		}
-		out = append(out, n.What+" "+name+" '"+n.Reason+"'")
 	}
 	width, detail := 5, 5
 	for i := range c.Resources {
@@ -251,8 +264,8 @@ func (c *Changes) Lines() []string {
 	for i := range c.Resources {
 		r := &c.Resources[i]
 		where, reason := r.Where(), ""
-		if r.Reason != "" {
-			reason = "  " + r.Reason
+		if why := r.Reason(); why != "" {
+			reason = "  " + why
 		}
 		out = append(out, fmt.Sprintf("%-8s   %-*s   ( %*s )%s", r.What, width, r.Rsc.ID, detail, where, reason))
 	}

@@ -33,10 +33,8 @@ func schedule(t testing.TB, cib *xmltree.Node, at int64) *scheduled {
 	}
 	s := &scheduled{r, map[string]string{}}
 	for _, l := range shown.Lines {
-		_, rest, ok := strings.Cut(l, ": ")
-		what, value, ok2 := strings.Cut(rest, ": ")
-		if ok && ok2 {
-			s.scores[strings.Replace(what, " allocation score", "", 1)] = value
+		if l.Kind == model.ShownScore {
+			s.scores[l.Rsc+" on "+l.Node] = l.Score
 		}
 	}
 	return s

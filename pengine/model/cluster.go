@@ -88,7 +88,29 @@ type Tag struct {
 type Shown struct {
 	Scores      bool
 	Utilization bool
-	Lines       []string // list items
+	Lines       []ShownLine
+}
+
+// ShownKind says what a line is about.
+type ShownKind uint8
+
+// The kinds of lines. A notice is not shown quietly.
+const (
+	ShownNotice ShownKind = iota
+	ShownScore
+	ShownPromotion
+	ShownCapacity
+	ShownUtilization
+)
+
+// ShownLine is one line of what is printed while the engine runs.
+type ShownLine struct {
+	Kind      ShownKind
+	By        string // the original's function, or when a capacity is told
+	Rsc, Node string
+	Score     string
+	Amounts   [][2]string // of utilization
+	Text      string      // of a notice
 }
 
 // Cluster is everything the engine knows.
@@ -272,21 +294,12 @@ func Int(s string, least int) int {
 	return int(min(v, 1<<31-1))
 }
 
-// Item adds a line of the list that is being shown.
-func (s *Shown) Item(text string) {
+// Add adds a line.
+func (s *Shown) Add(l ShownLine) {
 	if s != nil {
-		s.Lines = append(s.Lines, text)
+		s.Lines = append(s.Lines, l)
 	}
 }
 
-// Info adds a notice between the lines of the list; it is not shown quietly.
-func (s *Shown) Info(text string) {
-	if s != nil {
-		s.Lines = append(s.Lines, infoMark+text)
-	}
-}
-
-const infoMark = "\x00"
-
-// Notice says whether a line is a notice, and returns its text.
-func Notice(line string) (string, bool) { return strings.CutPrefix(line, infoMark) }
+// Info adds a notice between the lines of the list.
+func (s *Shown) Info(text string) { s.Add(ShownLine{Kind: ShownNotice, Text: text}) }

@@ -2,7 +2,6 @@ package place
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/pacesync/pacesync/pengine/model"
 )
@@ -21,7 +20,7 @@ func showBelow(s *model.Shown, r *model.Resource, fn string) {
 	}
 	for _, n := range r.Cluster.Nodes {
 		if w := r.Allowed.Get(n); w != nil {
-			s.Item(fn + ": " + r.ID + " allocation score on " + n.Name + ": " + w.Score.String())
+			s.Add(model.ShownLine{Kind: model.ShownScore, By: fn, Rsc: r.ID, Node: n.Name, Score: w.Score.String()})
 		}
 	}
 	for _, k := range r.Children {
@@ -34,11 +33,11 @@ func showPromotion(k *model.Resource) {
 	if s == nil || !s.Scores {
 		return
 	}
-	name := "none"
+	name := ""
 	if n := k.Location(model.Planned); n != nil {
 		name = n.Name
 	}
-	s.Item(k.ID + " promotion score on " + name + ": " + k.SortIndex.String())
+	s.Add(model.ShownLine{Kind: model.ShownPromotion, Rsc: k.ID, Node: name, Score: k.SortIndex.String()})
 }
 
 func showCapacities(c *model.Cluster, when string) {
@@ -46,26 +45,25 @@ func showCapacities(c *model.Cluster, when string) {
 		return
 	}
 	for _, n := range c.Nodes {
-		c.Shown.Item(when + ": " + n.Name + " capacity:" + amounts(n.Utilization))
+		c.Shown.Add(model.ShownLine{Kind: model.ShownCapacity, By: when, Node: n.Name, Amounts: amounts(n.Utilization)})
 	}
 }
 
 func showUtilization(r *model.Resource, n *model.Node) {
 	if s := r.Cluster.Shown; s != nil && s.Utilization {
-		s.Item("pcmk__finalize_assignment: " + r.ID + " utilization on " + n.Name + ":" + amounts(r.Utilization))
+		s.Add(model.ShownLine{Kind: model.ShownUtilization, By: "pcmk__finalize_assignment", Rsc: r.ID, Node: n.Name, Amounts: amounts(r.Utilization)})
 	}
 }
 
-// amounts writes utilization in the order of the original's hash table.
-func amounts(m map[string]string) string {
+// amounts lists utilization in the order of the original's hash table.
+func amounts(m map[string]string) (out [][2]string) {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	var b strings.Builder
 	for _, i := range model.HashOrder(keys) {
-		b.WriteString(" " + keys[i] + "=" + m[keys[i]])
+		out = append(out, [2]string{keys[i], m[keys[i]]})
 	}
-	return b.String()
+	return out
 }

@@ -68,11 +68,11 @@ func computeDigest(r *model.Resource, task string, ms uint32, n *model.Node, o *
 			}
 		}
 	}
-	filterForDigest(all)
+	FilterForDigest(all)
 	if ms == 0 && len(a.Extra) > 0 {
 		d.Result = model.DigestRestart
 	}
-	d.All = hash(all)
+	d.All = ParamsDigest(all)
 	if secure {
 		d.Secure = secureDigest(r, params, all, o, version)
 	}
@@ -82,7 +82,7 @@ func computeDigest(r *model.Resource, task string, ms uint32, n *model.Node, o *
 		if o.HasForceRestart {
 			removeIf(restart, func(k string) bool { return !strings.Contains(o.ForceRestart, " "+k+" ") })
 		}
-		d.Restart, d.HasRestart = hash(restart), true
+		d.Restart, d.HasRestart = ParamsDigest(restart), true
 	}
 	return d
 }
@@ -104,11 +104,11 @@ func secureDigest(r *model.Resource, params, all map[string]string, o *model.His
 	if old && strings.EqualFold(r.Class, "stonith") {
 		removeIf(m, fenceParam)
 	}
-	filterForDigest(m)
+	FilterForDigest(m)
 	if old {
 		delete(m, "CRM_meta_timeout")
 	}
-	return hash(m)
+	return ParamsDigest(m)
 }
 
 func mergeMissing(dst, src map[string]string) {
@@ -136,8 +136,8 @@ func MetaName(k string) (name string, ok bool) {
 	return "CRM_meta_" + strings.ReplaceAll(k, "-", "_"), true
 }
 
-// filterForDigest removes what must not count (pcmk__filter_op_for_digest).
-func filterForDigest(m map[string]string) {
+// FilterForDigest removes what must not count (pcmk__filter_op_for_digest).
+func FilterForDigest(m map[string]string) {
 	timeout, hasTimeout := m["CRM_meta_timeout"]
 	ms := m["CRM_meta_interval"]
 	removeIf(m, func(k string) bool {
@@ -147,7 +147,7 @@ func filterForDigest(m map[string]string) {
 		}
 		return strings.HasPrefix(k, "CRM_meta_")
 	})
-	if hasTimeout && ms != "" && ms != "0" {
+	if hasTimeout && strings.Trim(ms, "0") != "" {
 		m["CRM_meta_timeout"] = timeout
 	}
 }
@@ -167,9 +167,9 @@ func fenceParam(k string) bool {
 	return i >= 0 && (rest[i:] == "_action" || rest[i:] == "_timeout" || rest[i:] == "_retries")
 }
 
-// hash is the digest of parameters as attributes of one element, sorted
-// (calculate_operation_digest).
-func hash(m map[string]string) string {
+// ParamsDigest is the digest of parameters as attributes of one element, sorted
+// (calculate_operation_digest, of what hash2field makes).
+func ParamsDigest(m map[string]string) string {
 	n := xmltree.New("parameters")
 	for k, v := range m {
 		n.Attrs = append(n.Attrs, xmltree.Attr{Name: k, Value: v})

@@ -271,9 +271,6 @@ func (s *section) end() bool {
 // Status shows the sections of the view and says whether it wrote anything
 // (pcmk__cluster_status_text and its variants for XML and HTML).
 func (v *View) Status() (wrote bool) {
-	if v.Cluster.DC == nil {
-		v.Sections |= DC
-	}
 	has := func(s Sections) bool { return v.Sections&s != 0 }
 	xml := v.Format == pcmkout.XML
 	step := func(ok bool, f func(spacer bool) bool) {

@@ -33,7 +33,7 @@ func (v *View) summary() bool {
 		v.options(&list)
 	}
 	wrote := list.end()
-	return has(MaintMode) && v.maintenance() || wrote
+	return has(MaintMode) && v.Maintenance() || wrote
 }
 
 func (v *View) stack() {
@@ -219,8 +219,8 @@ func quorumText(p model.QuorumPolicy) string {
 		model.QuorumSuicide: "Suicide", model.QuorumDemote: "Demote promotable resources and stop all other resources"}[p]
 }
 
-// maintenance warns that nothing is managed; in text alone.
-func (v *View) maintenance() bool {
+// Maintenance warns that nothing is managed; in text alone.
+func (v *View) Maintenance() bool {
 	if v.Format != pcmkout.Text {
 		return false
 	}

@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 
 // Execution carries out a transition on a CIB.
 type Execution struct {
-	Text    *Text
+	tell    teller
 	Cluster *model.Cluster // that the graph was made from
 	Graph   *graph.Graph
 	CIB     *xmltree.Node // is changed
@@ -26,6 +25,8 @@ type Execution struct {
 	open   []int         // by synapse: inputs that are missing
 	fired  []bool        // by synapse
 	status *xmltree.Node
+
+	changed bool // the CIB is not what it was
 }
 
 // Run executes every synapse whose inputs are confirmed, pass by pass, and says
@@ -77,13 +78,13 @@ func (x *Execution) fire(s *graph.Synapse) {
 	ok := true
 	switch e := s.Event; {
 	case e.Kind == graph.PseudoEvent:
-		x.pseudo(e)
+		x.tell.pseudo(e)
 	case e.Kind == graph.RscOp:
 		ok = x.operation(e)
 	case e.Attr("operation") == model.Fence:
 		x.fence(e)
 	default:
-		x.cluster(e)
+		x.tell.cluster(e)
 	}
 	for _, i := range x.users[s.Event.ID] {
 		if ok || x.Graph.Synapses[i].Priority == int(score.Infinity) {
@@ -92,47 +93,17 @@ func (x *Execution) fire(s *graph.Synapse) {
 	}
 }
 
-func (x *Execution) pseudo(e *graph.Event) {
-	if x.Text.Quiet {
-		return
-	}
-	if n := e.Attr("on_node"); n != "" {
-		x.Text.Item("Pseudo action:   %s on %s", e.Attr("operation_key"), n)
-	} else {
-		x.Text.Item("Pseudo action:   %s", e.Attr("operation_key"))
-	}
-}
-
-func (x *Execution) cluster(e *graph.Event) {
-	switch {
-	case x.Text.Quiet:
-	case e.Rsc != nil:
-		x.Text.Item("Cluster action:  %s for %s on %s", e.Attr("operation"), e.Rsc.ID(), e.Attr("on_node"))
-	default:
-		x.Text.Item("Cluster action:  %s on %s", e.Attr("operation"), e.Attr("on_node"))
-	}
-}
-
+// fence takes a node down and forgets what it knew, as the controller does.
 func (x *Execution) fence(e *graph.Event) {
 	op, target := e.Param("CRM_meta_stonith_action"), e.Attr("on_node")
-	if !x.Text.Quiet {
-		x.Text.Item("Fencing %s (%s)", target, op)
-	}
+	x.tell.fencing(target, op)
 	if strings.EqualFold(op, "on") {
 		return
 	}
-	x.setNode(x.node(target, ""), false)
-	x.forget(target)
-}
-
-func (x *Execution) announce(rsc, task, node string, ms uint32) {
-	switch {
-	case x.Text.Quiet:
-	case ms > 0:
-		x.Text.Item("Resource action: %-15s %s=%d on %s", rsc, task, ms, node)
-	default:
-		x.Text.Item("Resource action: %-15s %s on %s", rsc, task, node)
+	if x.setNode(x.node(target, ""), false, "simulate_fencing_action") {
+		x.touch(false)
 	}
+	x.forget(target)
 }
 
 // operation records the result of an operation of a resource; false means it failed.
@@ -147,7 +118,7 @@ func (x *Execution) operation(e *graph.Event) bool {
 		rsc = long
 	}
 	if strings.EqualFold(task, model.Delete) || strings.EqualFold(task, "meta-data") {
-		x.announce(rsc, task, node, 0)
+		x.tell.resource(rsc, task, node, 0)
 		return true
 	}
 	id := e.Attr("on_node_uuid")
@@ -157,28 +128,39 @@ func (x *Execution) operation(e *graph.Event) bool {
 	ms, _ := strconv.ParseUint(e.Param("CRM_meta_interval"), 10, 32)
 	target := max(model.Int(e.Param("CRM_meta_op_target_rc"), 0), 0)
 	state := x.node(node, id)
-	hist := history(state, agentOf{rsc, name, e.Rsc.Attr("class"), e.Rsc.Attr("provider"), e.Rsc.Attr("type")})
-	x.announce(rsc, task, node, uint32(ms))
-	rec := record{rsc: name, task: task, ms: uint32(ms), rc: target, target: target, now: x.Now, event: e}
+	hist := x.history(state, agentOf{rsc, name, e.Rsc.Attr("class"), e.Rsc.Attr("provider"), e.Rsc.Attr("type")})
+	if hist == nil {
+		x.abort = int(score.Infinity)
+		return false
+	}
+	x.tell.resource(rsc, task, node, uint32(ms))
+	rec := record{rsc: name, task: task, ms: uint32(ms), rc: target, target: target, now: x.Now, reason: "User-injected result", event: e}
 	match, rc, failed := x.failure(rsc, name, &rec, node)
 	if failed {
-		x.Text.Info(fmt.Sprintf("Pretending action %d failed with rc=%d", e.ID, rc))
+		x.tell.Infof("Pretending action %d failed with rc=%d", e.ID, rc)
 		x.abort, rec.rc = int(score.Infinity), rc
 		x.failCount(state, match, &rec)
 	}
 	rec.add(hist)
+	x.touch(false)
 	return !failed
 }
 
-// failure looks for an operation among those that are to fail.
+// failure looks for an operation among those that are to fail. The first part of
+// the specification, up to its first "=", names the operation.
 func (x *Execution) failure(rsc, name string, r *record, node string) (match string, rc int, ok bool) {
 	for _, spec := range x.Fail {
-		op, v, _ := strings.Cut(spec, "=")
-		n, valid := score.LeadingInt(v)
 		for _, id := range []string{rsc, name} {
-			if valid && strings.EqualFold(op, model.Key(id, r.task, r.ms)+"@"+node) {
+			key := model.Key(id, r.task, r.ms) + "@" + node + "="
+			if len(spec) < len(key) || !strings.EqualFold(spec[:len(key)], key) {
+				continue
+			}
+			_, v, _ := strings.Cut(spec, "=")
+			if n, valid := score.LeadingInt(v); valid {
 				return id, int(n), true
 			}
+			x.tell.Errf("Invalid failed operation '%s' (result code must be integer)", spec)
+			break
 		}
 	}
 	return "", 0, false

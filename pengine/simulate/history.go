@@ -1,11 +1,15 @@
 package simulate
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/pacesync/pacesync/internal/score"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/graph"
 	"github.com/pacesync/pacesync/pengine/model"
+	"github.com/pacesync/pacesync/pengine/plan"
 )
 
 const (
@@ -34,6 +38,7 @@ func (x *Execution) node(name, id string) *xmltree.Node {
 	if id == "" {
 		id = x.nodeID(name)
 	}
+	x.touch(false)
 	return x.status.AddNew("node_state", xmltree.Attr{Name: "id", Value: id}, xmltree.Attr{Name: "uname", Value: name})
 }
 
@@ -60,19 +65,39 @@ func (x *Execution) configure(name string) {
 		}
 	}
 	nodes.AddNew("node", xmltree.Attr{Name: "id", Value: name}, xmltree.Attr{Name: "uname", Value: name})
+	x.touch(true)
 }
 
-// setNode makes a node a member or takes it down.
-func (x *Execution) setNode(s *xmltree.Node, up bool) {
+// touch counts a change of the CIB, as the original's requests to its file do: one
+// of the configuration is a new epoch.
+func (x *Execution) touch(config bool) {
+	x.changed = true
+	count := func(name string) {
+		n, _ := score.LeadingInt(x.CIB.Attr(name))
+		x.CIB.Set(name, strconv.FormatInt(n+1, 10))
+	}
+	if config {
+		count("epoch")
+		x.CIB.Set("num_updates", "0")
+		return
+	}
+	count("num_updates")
+}
+
+// setNode makes a node a member or takes it down, and says whether that is news.
+func (x *Execution) setNode(s *xmltree.Node, up bool, origin string) (changed bool) {
 	in, peer, join := "false", "offline", "down"
 	if up {
 		in, peer, join = "true", "online", "member"
 	}
-	s.Set("in_ccm", in)
-	s.Set("crmd", peer)
-	s.Set("join", join)
-	s.Set("expected", join)
-	s.Set("crm-debug-origin", me)
+	for _, a := range []xmltree.Attr{{Name: "in_ccm", Value: in}, {Name: "crmd", Value: peer}, {Name: "join", Value: join},
+		{Name: "expected", Value: join}, {Name: "crm-debug-origin", Value: origin}} {
+		if old, ok := s.Get(a.Name); !ok || old != a.Value {
+			changed = true
+			s.Set(a.Name, a.Value)
+		}
+	}
+	return changed
 }
 
 // forget drops what a node that is down no longer knows.
@@ -84,6 +109,7 @@ func (x *Execution) forget(name string) {
 		for _, k := range []string{"lrm", "transient_attributes"} {
 			if c := s.Child(k); c != nil {
 				c.Remove()
+				x.touch(false)
 			}
 		}
 	}
@@ -92,26 +118,30 @@ func (x *Execution) forget(name string) {
 // agentOf names a resource, the name its history goes by, and its agent.
 type agentOf struct{ rsc, name, class, provider, typ string }
 
-// history returns the history of a resource on a node, made when it is missing.
-func history(state *xmltree.Node, a agentOf) *xmltree.Node {
+// history returns the history of a resource on a node, made when it is missing;
+// nil, with an error told, when it cannot be.
+func (x *Execution) history(state *xmltree.Node, a agentOf) *xmltree.Node {
 	lrm := state.Child("lrm")
+	if h := known(lrm, a); h != nil {
+		return h
+	}
+	switch {
+	case a.class == "" || a.typ == "":
+		x.tell.Errf("Resource %s not found in the status section of %s.  Please supply the class and type to continue", a.rsc, state.ID())
+		return nil
+	case !slices.Contains([]string{"ocf", "stonith", "service", "upstart", "systemd", "lsb"}, strings.ToLower(a.class)):
+		x.tell.Errf("Invalid class for %s: %s", a.rsc, a.class)
+		return nil
+	case strings.EqualFold(a.class, "ocf") && a.provider == "":
+		x.tell.Errf("Please specify the provider for resource %s", a.rsc)
+		return nil
+	}
 	if lrm == nil {
 		lrm = state.AddNew("lrm", xmltree.Attr{Name: "id", Value: state.ID()})
 	}
 	all := lrm.Child("lrm_resources")
 	if all == nil {
 		all = lrm.AddNew("lrm_resources")
-	}
-	for _, id := range []string{a.rsc, a.name} {
-		var found []*xmltree.Node
-		for h := all.Child("lrm_resource"); h != nil; h = h.NextNamed() {
-			if h.ID() == id {
-				found = append(found, h)
-			}
-		}
-		if len(found) == 1 { // two of that name are as good as none, as in the original
-			return found[0]
-		}
 	}
 	h := all.AddNew("lrm_resource", xmltree.Attr{Name: "id", Value: a.name}, xmltree.Attr{Name: "class", Value: a.class})
 	if a.provider != "" {
@@ -121,12 +151,34 @@ func history(state *xmltree.Node, a agentOf) *xmltree.Node {
 	return h
 }
 
+// known returns the history that a resource has under one of its names. Two of
+// that name are as good as none, as in the original.
+func known(lrm *xmltree.Node, a agentOf) *xmltree.Node {
+	all := lrm.Child("lrm_resources")
+	if all == nil {
+		return nil
+	}
+	for _, id := range []string{a.rsc, a.name} {
+		var found []*xmltree.Node
+		for h := all.Child("lrm_resource"); h != nil; h = h.NextNamed() {
+			if h.ID() == id {
+				found = append(found, h)
+			}
+		}
+		if len(found) == 1 {
+			return found[0]
+		}
+	}
+	return nil
+}
+
 // record is the result of an operation.
 type record struct {
 	rsc, task  string
 	ms         uint32
 	rc, target int
 	now        int64
+	reason     string       // said of a failure
 	event      *graph.Event // nil for an injected result
 }
 
@@ -139,7 +191,7 @@ func (r *record) add(hist *xmltree.Node) {
 	if task == "reload" || task == model.ReloadTask {
 		task = model.Start
 	}
-	key := model.Key(r.rsc, task, r.ms)
+	key, reason := model.Key(r.rsc, task, r.ms), ""
 	ids := []string{model.Key(r.rsc, "last", 0)}
 	switch {
 	case task == model.NotifyTask && r.event != nil:
@@ -147,15 +199,17 @@ func (r *record) add(hist *xmltree.Node) {
 	case task == model.MigrateTo || task == model.MigrateFrom:
 		ids[0] = key
 	case r.rc != r.target && r.ms == 0:
+		reason = r.reason
 		ids = []string{model.Key(r.rsc, "last_failure", 0), ids[0]}
 	case r.rc != r.target:
+		reason = r.reason
 		ids[0] = model.Key(r.rsc, "last_failure", 0)
 	case r.ms > 0:
 		ids[0] = key
 	}
 	for _, id := range ids {
 		op := findOp(hist, id)
-		for _, a := range r.attrs(id, key, task, call) {
+		for _, a := range r.attrs(id, key, task, reason, call) {
 			op.Set(a.Name, a.Value)
 		}
 	}
@@ -170,7 +224,7 @@ func findOp(hist *xmltree.Node, id string) *xmltree.Node {
 	return hist.AddNew("lrm_rsc_op")
 }
 
-func (r *record) attrs(id, key, task string, call int) []xmltree.Attr {
+func (r *record) attrs(id, key, task, reason string, call int) []xmltree.Attr {
 	transition := strconv.Itoa(call) + ":-1:" + strconv.Itoa(r.target) + ":" + noUUID
 	at := strconv.FormatInt(r.now, 10)
 	out := []xmltree.Attr{
@@ -178,7 +232,7 @@ func (r *record) attrs(id, key, task string, call int) []xmltree.Attr {
 		{Name: "crm-debug-origin", Value: me}, {Name: "crm_feature_set", Value: graph.FeatureSet},
 		{Name: "transition-key", Value: transition},
 		{Name: "transition-magic", Value: "0:" + strconv.Itoa(r.rc) + ";" + transition},
-		{Name: "exit-reason", Value: ""},
+		{Name: "exit-reason", Value: reason},
 		{Name: "call-id", Value: strconv.Itoa(call)}, {Name: "rc-code", Value: strconv.Itoa(r.rc)},
 		{Name: "op-status", Value: "0"}, {Name: "interval", Value: strconv.FormatUint(uint64(r.ms), 10)},
 		{Name: "last-rc-change", Value: at}, {Name: "exec-time", Value: "0"}, {Name: "queue-time", Value: "0"},
@@ -186,6 +240,17 @@ func (r *record) attrs(id, key, task string, call int) []xmltree.Attr {
 	if r.event != nil && (r.task == model.MigrateTo || r.task == model.MigrateFrom) {
 		out = append(out, xmltree.Attr{Name: "migrate_source", Value: r.event.Param("CRM_meta_migrate_source")},
 			xmltree.Attr{Name: "migrate_target", Value: r.event.Param("CRM_meta_migrate_target")})
+	}
+	if r.event != nil {
+		params := map[string]string{}
+		for _, a := range r.event.Params {
+			params[a.Name] = a.Value
+		}
+		for _, a := range r.event.Extra {
+			params[a.Name] = a.Value
+		}
+		plan.FilterForDigest(params)
+		out = append(out, xmltree.Attr{Name: "op-digest", Value: plan.ParamsDigest(params)})
 	}
 	return out
 }
@@ -196,14 +261,18 @@ func (x *Execution) failCount(state *xmltree.Node, rsc string, r *record) {
 		return
 	}
 	op := rsc + "#" + r.task + "_" + strconv.FormatUint(uint64(r.ms), 10)
-	x.attribute(state, "fail-count-"+op, "value++")
-	x.attribute(state, "last-failure-"+op, strconv.FormatInt(x.Now, 10))
+	x.tell.attribute("fail-count-"+op, "value++", state.Name, state.ID())
+	count := transient(state, "fail-count-"+op)
+	n := min(score.Parse(count.Attr("value"), score.Health{})+1, score.Infinity)
+	count.Set("value", n.String())
+	at := strconv.FormatInt(x.Now, 10)
+	x.tell.attribute("last-failure-"+op, at, state.Name, state.ID())
+	transient(state, "last-failure-"+op).Set("value", at)
 }
 
-func (x *Execution) attribute(state *xmltree.Node, name, value string) {
-	if !x.Text.Quiet {
-		x.Text.Item("Injecting attribute %s=%s into /%s '%s'", name, value, state.Name, state.ID())
-	}
+// transient returns a transient attribute in the state of a node, made when it is
+// missing: known by its id, as in the original.
+func transient(state *xmltree.Node, name string) *xmltree.Node {
 	for _, k := range []string{"transient_attributes", "instance_attributes"} {
 		id := xmltree.Attr{Name: "id", Value: state.ID()}
 		if c := state.Child(k); c != nil {
@@ -212,6 +281,16 @@ func (x *Execution) attribute(state *xmltree.Node, name, value string) {
 			state = state.AddNew(k, id)
 		}
 	}
-	state.AddNew("nvpair", xmltree.Attr{Name: "id", Value: state.ID() + "-" + name},
-		xmltree.Attr{Name: "name", Value: name}, xmltree.Attr{Name: "value", Value: value})
+	id := strings.Map(func(r rune) rune {
+		if r == ':' || r == '#' {
+			return '.'
+		}
+		return r
+	}, state.ID()+"-"+name)
+	for p := state.Child("nvpair"); p != nil; p = p.NextNamed() {
+		if p.ID() == id {
+			return p
+		}
+	}
+	return state.AddNew("nvpair", xmltree.Attr{Name: "id", Value: id}, xmltree.Attr{Name: "name", Value: name})
 }

@@ -1,191 +1,269 @@
+// Package simulate shows what the policy engine sees and decides, and carries a
+// transition out on a CIB instead of a cluster.
+//
+// crm_simulate is made of it. It replaces lib/pacemaker/pcmk_simulate.c,
+// pcmk_injections.c and the messages of pcmk_output.c that crm_simulate alone
+// shows; the state of the cluster is shown by pengine/show. Pure: it writes to the
+// output that it is given and changes the tree that it is given.
 package simulate
 
 import (
 	"fmt"
 	"strconv"
+	"time"
 
+	"github.com/pacesync/pacesync/internal/pcmkout"
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/internal/score"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine"
 	"github.com/pacesync/pacesync/pengine/graph"
 	"github.com/pacesync/pacesync/pengine/model"
+	"github.com/pacesync/pacesync/pengine/show"
 )
 
 // Options say what to simulate and what to show.
 type Options struct {
-	CIB         *xmltree.Node // is changed when actions are executed or events injected
-	Clock       iso8601.Time  // the time now
-	Date        string        // pretended time, empty for none
-	Quiet       bool
-	Process     bool // decide what to do
-	Execute     bool // and do it
+	Out         *pcmkout.Out   // what is shown goes there; nil for nowhere
+	CIB         *xmltree.Node  // is changed when actions are executed or events injected
+	Clock       iso8601.Time   // the time now
+	Zone        *time.Location // of times that are shown; nil for UTC
+	Date        string         // pretended time, empty for none
+	Process     bool           // decide what to do
+	Execute     bool           // and do it
 	Scores      bool
 	Utilization bool
-	Pending     bool
-	Sanitized   bool // the CIB is a file, its private values may be missing
+	Pending     bool          // show operations that are under way
+	Sections    show.Sections // of the state, besides nodes and resources
+	Sanitized   bool          // the CIB is a file, its private values may be missing
 	Dot         graph.DotOptions
-	WantGraph   bool
-	WantDot     bool
-	WantInput   bool
 	Inject      Injections
 	Fail        []string // operations that fail when executed
+
+	// Where the CIB as the decision saw it, the graph and its drawing are kept; nil
+	// for nowhere. An error ends the simulation.
+	SaveInput, SaveGraph, SaveDot func([]byte) error
+	// Problem hears what is wrong with the configuration or the state; may be nil.
+	Problem func(model.Problem)
 }
 
-// Outcome is what a simulation produced.
+// Outcome is what became of a simulation.
 type Outcome struct {
-	Text       []byte
-	Graph, Dot []byte // when wanted
-	Input      []byte // the CIB as the decision saw it, when wanted
-	Complete   bool   // the transition came to its end, or was not executed
+	Complete bool // the transition came to its end, or was not executed
+	Changed  bool // the CIB is not what it was
 }
 
-// Run simulates (pcmk__simulate).
-func Run(o Options) (*Outcome, error) {
-	t := &Text{Fancy: !o.Scores && !o.Utilization, Quiet: o.Quiet}
-	out := &Outcome{Complete: true}
-	r, shown, err := o.read(t)
+// run is one simulation.
+type run struct {
+	Options
+	t       teller
+	mute    bool // do not tell of the date in the CIB
+	shown   *model.Shown
+	changed bool
+}
+
+// Run simulates (pcmk__simulate). The error is that of a Save function, or says
+// that the CIB is none.
+func Run(o Options) (Outcome, error) {
+	if o.Out == nil {
+		o.Out = pcmkout.New(pcmkout.None, pcmkout.Options{Quiet: true}, nil, nil)
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	s := &run{Options: o, t: teller{o.Out}}
+	complete, err := s.all()
+	return Outcome{Complete: complete, Changed: s.changed}, err
+}
+
+func (s *run) all() (complete bool, err error) {
+	r, err := s.read()
 	if err != nil {
-		return nil, err
+		return true, err
 	}
 	printed := false
-	if !o.Quiet {
-		printed = o.before(t, r.Cluster)
-	}
-	if o.Inject.any() {
-		t.Spacer(printed)
-		o.Inject.apply(t, o.CIB, r.Cluster, o.Clock.Unix)
-		if r, shown, err = o.read(t); err != nil {
-			return nil, err
-		}
-	}
-	if o.WantInput {
-		out.Input = o.CIB.AppendPacemaker(nil, xmltree.TextOptions{Format: true})
-	}
-	if o.Process || o.Execute {
-		printed = o.decide(t, r, shown, out, printed)
-	}
-	if o.Execute {
-		t.Spacer(printed)
-		err = o.execute(t, r, out)
-	}
-	out.Text = t.Take()
-	return out, err
-}
-
-// read reads the CIB as it is now.
-func (o *Options) read(t *Text) (*pengine.Result, *model.Shown, error) {
-	now, err := o.now(t)
-	if err != nil {
-		return nil, nil, err
-	}
-	shown := &model.Shown{Scores: o.Scores, Utilization: o.Utilization}
-	r, err := pengine.Status(pengine.Input{CIB: o.CIB, Now: now, Sanitized: o.Sanitized, Shown: shown})
-	showLines(t, shown)
-	return r, shown, err
-}
-
-// now is the time that counts: the pretended one, else that of the CIB, else the clock.
-func (o *Options) now(t *Text) (iso8601.Time, error) {
-	if o.Date != "" {
-		now, err := iso8601.Parse(o.Date, o.Clock)
-		if err == nil {
-			t.Info("Setting effective cluster time: " + o.Date)
-		}
-		return now, err
-	}
-	if v, ok := o.CIB.Get("execution-date"); ok {
-		if at, ok := score.LeadingInt(v); ok && at != 0 {
-			now := iso8601.Time{Unix: at}
-			t.Info("Using the original execution date of: " + now.String())
-			return now, nil
-		}
-	}
-	return o.Clock, nil
-}
-
-// before shows the cluster as it is.
-func (o *Options) before(t *Text, c *model.Cluster) bool {
-	printed := false
-	if c.Opt.MaintenanceMode {
-		t.Info("")
-		t.Info("              *** Resource management is DISABLED ***")
-		t.Info("  The cluster will not attempt to start, stop or recover services")
+	if !s.t.quiet() {
+		s.before(r.Cluster)
 		printed = true
 	}
-	if c.Disabled > 0 || c.Blocked > 0 {
-		t.Spacer(printed)
-		t.Info(strconv.Itoa(c.Disabled) + " of " + strconv.Itoa(c.Instances) + " resource instances DISABLED and " +
-			strconv.Itoa(c.Blocked) + " BLOCKED from further action due to failure")
+	if s.Inject.any() {
+		s.t.spacer(printed)
+		s.changed = s.Inject.apply(s.t, s.CIB, r.Cluster, s.Clock.Unix) || s.changed
 		printed = true
-	}
-	t.Spacer(printed)
-	Status(t, c, "Current cluster status", o.Pending)
-	return true
-}
-
-func (o *Options) decide(t *Text, r *pengine.Result, shown *model.Shown, out *Outcome, printed bool) bool {
-	if o.Scores || o.Utilization {
-		t.Spacer(printed)
-		printed = true
-	}
-	switch {
-	case o.Scores && o.Utilization:
-		t.Begin("Allocation Scores and Utilization Information")
-	case o.Scores:
-		t.Begin("Allocation Scores")
-	case o.Utilization:
-		t.Begin("Utilization Information")
-	}
-	shown.Lines = nil
-	r.Schedule(0)
-	if o.Scores || o.Utilization {
-		showLines(t, shown)
-		t.End()
-	}
-	if o.WantGraph {
-		out.Graph = r.Graph.Append(nil)
-	}
-	if o.WantDot {
-		out.Dot = graph.AppendDot(nil, r.Cluster, o.Dot)
-	}
-	if !o.Quiet {
-		t.Spacer(printed)
-		t.Begin("Transition Summary")
-		for _, l := range r.Changes.Lines() {
-			t.Item("%s", l)
+		if r, err = s.read(); err != nil {
+			return true, err
 		}
-		t.End()
 	}
-	return printed
+	if s.SaveInput != nil {
+		if err := s.SaveInput(s.CIB.AppendPacemaker(nil, xmltree.TextOptions{Format: true})); err != nil {
+			return true, err
+		}
+	}
+	if s.Process || s.Execute {
+		if printed, err = s.decide(r, printed); err != nil {
+			return true, err
+		}
+	}
+	if !s.Execute {
+		return true, nil
+	}
+	s.t.spacer(printed)
+	return s.execute(r)
 }
 
-func (o *Options) execute(t *Text, r *pengine.Result, out *Outcome) error {
-	if !o.Quiet {
-		t.Begin("Executing Cluster Transition")
+// Profile lets the engine decide on a CIB, so many times, and shows only what it
+// tells while it does (profile_file).
+func Profile(o Options, times int) error {
+	s := &run{Options: o, t: teller{o.Out}, mute: true}
+	for range times {
+		r, err := s.read()
+		if err != nil {
+			return err
+		}
+		r.Schedule(0)
+		s.t.shown(s.shown)
 	}
-	x := &Execution{Text: t, Cluster: r.Cluster, Graph: r.Graph, CIB: o.CIB, Now: o.Clock.Unix, Fail: o.Fail, Nodes: len(o.Inject.Up) > 0}
-	out.Complete = x.Run()
-	if o.Quiet {
-		return nil
-	}
-	t.End()
-	after, _, err := o.read(t)
-	if err != nil {
-		return fmt.Errorf("after the transition: %w", err)
-	}
-	t.Spacer(true)
-	Status(t, after.Cluster, "Revised Cluster Status", false)
 	return nil
 }
 
-func showLines(t *Text, s *model.Shown) {
-	for _, l := range s.Lines {
-		if text, ok := model.Notice(l); ok {
-			t.Info(text)
-		} else {
-			t.Item("%s", l)
+// read reads the CIB as it is now.
+func (s *run) read() (*pengine.Result, error) {
+	s.shown = &model.Shown{Scores: s.Scores, Utilization: s.Utilization}
+	r, err := pengine.Status(pengine.Input{CIB: s.CIB, Now: s.now(), Sanitized: s.Sanitized, Shown: s.shown})
+	s.t.shown(s.shown)
+	return r, err
+}
+
+// now is the time that counts: the pretended one, else that of the CIB, else the
+// clock. A pretended time that is none is told and does not count.
+func (s *run) now() iso8601.Time {
+	if s.Date != "" {
+		s.t.Info("Setting effective cluster time: " + s.Date)
+		if now, err := iso8601.Parse(s.Date, s.Clock); err == nil {
+			return now
+		}
+		return s.Clock
+	}
+	if v, ok := s.CIB.Get("execution-date"); ok {
+		if at, ok := score.LeadingInt(v); ok && at != 0 {
+			now := iso8601.Time{Unix: at}
+			if s.mute {
+				return now
+			}
+			s.t.Info("Using the original execution date of: " + now.String())
+			return now
 		}
 	}
-	s.Lines = nil
+	return s.Clock
+}
+
+func (s *run) view(c *model.Cluster, opts show.Opts) *show.View {
+	v := &show.View{Out: s.Out, Cluster: c, Now: time.Unix(s.Clock.Unix, 0).In(s.Zone), Nodes: show.Everything, Rscs: show.Everything,
+		Sections: s.Sections | show.Nodes | show.Resources, Opts: opts | show.InactiveRscs | show.FailedDetail}
+	if s.Sections&(show.Failcounts|show.Operations) != 0 {
+		v.Facts = show.ReadFacts(s.CIB)
+	}
+	return v
+}
+
+// before shows the cluster as it is.
+func (s *run) before(c *model.Cluster) {
+	opts := show.Opts(0)
+	if s.Pending {
+		opts = show.Pending
+	}
+	v, printed := s.view(c, opts), false
+	if c.Opt.MaintenanceMode {
+		printed = v.Maintenance()
+	}
+	if c.Disabled > 0 || c.Blocked > 0 {
+		s.t.spacer(printed)
+		printed = s.t.Info(strconv.Itoa(c.Disabled) + " of " + strconv.Itoa(c.Instances) + " resource instances DISABLED and " +
+			strconv.Itoa(c.Blocked) + " BLOCKED from further action due to failure")
+	}
+	s.t.spacer(printed)
+	s.t.state(v, "Current cluster status")
+}
+
+// state shows a cluster under a title (print_cluster_status).
+func (t teller) state(v *show.View, title string) {
+	t.Begin(title)
+	v.Status()
+	t.End()
+}
+
+// Status shows the nodes and resources of a cluster under a title.
+func Status(out *pcmkout.Out, c *model.Cluster, title string) {
+	s := run{Options: Options{Out: out, Zone: time.UTC}, t: teller{out}}
+	s.t.state(s.view(c, 0), title)
+}
+
+// decide lets the engine decide and shows what it told and will do.
+func (s *run) decide(r *pengine.Result, printed bool) (bool, error) {
+	title := ""
+	switch {
+	case s.Scores && s.Utilization:
+		title = "Allocation Scores and Utilization Information"
+	case s.Scores:
+		title = "Allocation Scores"
+	case s.Utilization:
+		title = "Utilization Information"
+	}
+	if title != "" {
+		s.t.spacer(printed)
+		printed = true
+		s.t.Begin(title)
+	}
+	s.shown.Lines = nil
+	r.Schedule(0)
+	if s.Problem != nil {
+		for _, p := range r.Cluster.Problems {
+			s.Problem(p)
+		}
+	}
+	if title != "" {
+		s.t.shown(s.shown)
+		s.t.End()
+	}
+	if s.SaveGraph != nil {
+		if err := s.SaveGraph(r.Graph.Append(nil)); err != nil {
+			return printed, err
+		}
+	}
+	if s.SaveDot != nil {
+		if err := s.SaveDot(graph.AppendDot(nil, r.Cluster, s.Dot)); err != nil {
+			return printed, err
+		}
+	}
+	if !s.t.quiet() {
+		s.t.spacer(printed)
+		s.t.Begin("Transition Summary")
+		s.t.changes(r.Changes)
+		s.t.End()
+	}
+	return printed, nil
+}
+
+func (s *run) execute(r *pengine.Result) (complete bool, err error) {
+	if !s.t.quiet() {
+		s.t.Begin("Executing Cluster Transition")
+	}
+	x := &Execution{tell: s.t, Cluster: r.Cluster, Graph: r.Graph, CIB: s.CIB, Now: s.Clock.Unix, Fail: s.Fail, Nodes: len(s.Inject.Up) > 0}
+	complete = x.Run()
+	s.changed = s.changed || x.changed
+	if !complete {
+		s.t.Err("Transition failed: terminated")
+		s.t.Err("An invalid transition was produced")
+	}
+	if s.t.quiet() {
+		return complete, nil
+	}
+	s.t.End()
+	after, err := s.read()
+	if err != nil {
+		return complete, fmt.Errorf("after the transition: %w", err)
+	}
+	s.t.spacer(true)
+	s.t.state(s.view(after.Cluster, 0), "Revised Cluster Status")
+	return complete, nil
 }

@@ -292,7 +292,11 @@ func (p *program) display(cib *xmltree.Node, fencing *show.FenceHistory) bool {
 		}
 		return *s
 	}
-	v := show.View{Out: p.out, Cluster: r.Cluster, Facts: show.ReadFacts(cib), Now: now, Sections: o.sections, Opts: o.opts, Prefix: o.banPrefix,
+	sections := o.sections
+	if r.Cluster.DC == nil {
+		sections |= show.DC // that there is none is always told
+	}
+	v := show.View{Out: p.out, Cluster: r.Cluster, Facts: show.ReadFacts(cib), Now: now, Sections: sections, Opts: o.opts, Prefix: o.banPrefix,
 		Nodes: show.NodeFilter(r.Cluster, name(o.node)), Rscs: show.RscFilter(r.Cluster, name(o.rsc)), Fencing: fencing}
 	v.Status()
 	return true

@@ -9,7 +9,6 @@ import (
 
 	"github.com/pacesync/pacesync/cib/client"
 	fencer "github.com/pacesync/pacesync/fencing/client"
-	"github.com/pacesync/pacesync/fencing/wire"
 	"github.com/pacesync/pacesync/internal/crmipc"
 	"github.com/pacesync/pacesync/internal/pacemakerd/super"
 	"github.com/pacesync/pacesync/internal/pcmk"
@@ -109,15 +108,9 @@ func (p *program) fenceHistory(ctx context.Context) *show.FenceHistory {
 		return h
 	}
 	h.Status = pcmk.ExitOK
-	for _, r := range records {
-		h.Events = append(h.Events, show.FenceEvent{Target: r.Target, Action: r.Action, Origin: r.Origin, Client: r.ClientName,
-			Delegate: r.Delegate, ExitReason: r.Result.Reason, State: fenceState(r.State), Completed: r.Completed, CompletedNsec: r.CompletedNsec})
-	}
-	h.Events = show.SortFencing(h.Events)
+	h.Events = show.SortFencing(session.FenceEvents(records))
 	if !p.o.oneShot && p.o.form != xml && p.o.sections&show.Fencing != show.Fencing {
 		h.Events = show.ReduceFencing(h.Events)
 	}
 	return h
 }
-
-func fenceState(s wire.State) show.FenceState { return show.FenceState(s) }

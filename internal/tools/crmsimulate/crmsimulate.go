@@ -1,203 +1,274 @@
 // Package crmsimulate is the program crm_simulate: it shows what the policy engine
 // makes of a CIB, and pretends to carry it out. The multi-call binary calls Run.
 //
-// Upstream: tools/crm_simulate.c, crm_simulate(8). Not here yet: --live-check,
-// --profile, --show-attrs, --show-failcounts and XML output.
+// Upstream: tools/crm_simulate.c, crm_simulate(8).
 package crmsimulate
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
+	"github.com/pacesync/pacesync/cib/file"
+	"github.com/pacesync/pacesync/cib/schema/schemafiles"
 	"github.com/pacesync/pacesync/internal/applet"
-	"github.com/pacesync/pacesync/internal/getopt"
+	"github.com/pacesync/pacesync/internal/cibconn"
+	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/pcmkout"
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
+	"github.com/pacesync/pacesync/internal/tools/session"
 	"github.com/pacesync/pacesync/internal/xmltree"
+	"github.com/pacesync/pacesync/pengine/model"
 	"github.com/pacesync/pacesync/pengine/simulate"
 )
 
-// Exit statuses (enum crm_exit_e).
-const (
-	exitOK       = 0
-	exitError    = 1
-	exitSoftware = 70
-	exitUsage    = 64
-	exitNoInput  = 66
-	exitCreate   = 73
-	exitData     = 65
-)
-
-const shortOptions = "RSXAcsUjQpLaVu:d:f:i:F:t:q:w:g:r:b:e:I:O:G:D:x:P:N:"
-
-var longOptions = []getopt.Long{
-	{Name: "run", Val: 'R'}, {Name: "simulate", Val: 'S'}, {Name: "in-place", Val: 'X'},
-	{Name: "show-attrs", Val: 'A'}, {Name: "show-failcounts", Val: 'c'}, {Name: "show-scores", Val: 's'},
-	{Name: "show-utilization", Val: 'U'}, {Name: "pending", Val: 'j'}, {Name: "quiet", Val: 'Q'},
-	{Name: "xml-pipe", Val: 'p'}, {Name: "live-check", Val: 'L'}, {Name: "all-actions", Val: 'a'},
-	{Name: "verbose", Val: 'V'},
-	{Name: "node-up", Arg: getopt.RequiredArg, Val: 'u'}, {Name: "node-down", Arg: getopt.RequiredArg, Val: 'd'},
-	{Name: "node-fail", Arg: getopt.RequiredArg, Val: 'f'}, {Name: "op-inject", Arg: getopt.RequiredArg, Val: 'i'},
-	{Name: "op-fail", Arg: getopt.RequiredArg, Val: 'F'}, {Name: "set-datetime", Arg: getopt.RequiredArg, Val: 't'},
-	{Name: "quorum", Arg: getopt.RequiredArg, Val: 'q'}, {Name: "watchdog", Arg: getopt.RequiredArg, Val: 'w'},
-	{Name: "ticket-grant", Arg: getopt.RequiredArg, Val: 'g'}, {Name: "ticket-revoke", Arg: getopt.RequiredArg, Val: 'r'},
-	{Name: "ticket-standby", Arg: getopt.RequiredArg, Val: 'b'}, {Name: "ticket-activate", Arg: getopt.RequiredArg, Val: 'e'},
-	{Name: "save-input", Arg: getopt.RequiredArg, Val: 'I'}, {Name: "save-output", Arg: getopt.RequiredArg, Val: 'O'},
-	{Name: "save-graph", Arg: getopt.RequiredArg, Val: 'G'}, {Name: "save-dotfile", Arg: getopt.RequiredArg, Val: 'D'},
-	{Name: "xml-file", Arg: getopt.RequiredArg, Val: 'x'},
-}
-
-// program is one call: what to simulate and where results go.
+// program is one call.
 type program struct {
-	env                       *applet.Env
-	sim                       simulate.Options
-	file                      string // "-" for standard input
-	graph, dot, input, output string
-	store                     bool
+	env *applet.Env
+	o   *options
+	s   *session.Session
 }
+
+// failure is why the program ends badly. The text may be empty: the status says it.
+type failure struct {
+	status pcmk.Exit
+	text   string
+}
+
+func (f *failure) Error() string { return f.text }
 
 // Run is the whole program; it returns the exit status.
 func Run(e *applet.Env) int {
-	p := &program{env: e, file: "-", sim: simulate.Options{Pending: true, Sanitized: true}}
-	if !p.options() {
-		return exitUsage
+	own := *e
+	stdout := bufio.NewWriterSize(e.Stdout, 64<<10)
+	own.Stdout, own.Stderr = stdout, after{stdout, e.Stderr}
+	status := run(&own)
+	if err := stdout.Flush(); err != nil && status == 0 {
+		return int(pcmk.ExitIOErr)
 	}
-	if err := p.load(); err != nil {
-		fmt.Fprintf(e.Stderr, "%s: %v\n", e.Name, err)
-		if errors.Is(err, os.ErrNotExist) {
-			return exitNoInput
-		}
-		return exitData
+	return status
+}
+
+// after writes behind what another writer still holds, so that both keep their
+// order where they go to the same place.
+type after struct {
+	first *bufio.Writer
+	w     io.Writer
+}
+
+func (a after) Write(b []byte) (int, error) {
+	a.first.Flush()
+	return a.w.Write(b)
+}
+
+func run(e *applet.Env) int {
+	p := &program{env: e, o: newOptions()}
+	o := p.o
+	if _, status, ok := o.context(e).Run(e.Args, withValue, e.Stdout, e.Stderr); !ok {
+		return status
 	}
+	form := pcmkout.Options{Fancy: o.fancy, Legacy: o.legacy, SimpleList: o.simple, Substitute: o.sub}
+	switch as := o.OutputAs; {
+	case (as == nil || *as == "text") && !o.sim.Scores && !o.sim.Utilization:
+		form.Fancy = true
+	case as != nil && *as == "xml":
+		form.SimpleList, form.Substitute = true, true
+	}
+	var err error
+	if p.s, err = session.Open(e, &o.Common, form, pcmkout.Text, pcmkout.XML, pcmkout.None); err != nil {
+		fmt.Fprintln(e.Stderr, err)
+		return int(session.RC(err).Exit())
+	}
+	if o.Version {
+		p.s.Out.ShowVersion(false)
+		return p.s.End(pcmk.ExitOK, "")
+	}
+	err = p.work()
+	var bad *failure
+	switch {
+	case err == nil:
+		return p.s.End(pcmk.ExitOK, "")
+	case !errors.As(err, &bad):
+		bad = &failure{pcmk.ExitError, err.Error()}
+	}
+	if bad.text != "" {
+		p.s.Say(bad.text)
+	}
+	return p.s.End(bad.status, "")
+}
+
+func (p *program) work() error {
+	o := p.o
 	now := time.Now()
 	_, offset := now.Zone()
-	p.sim.Clock = iso8601.Time{Unix: now.Unix(), Offset: offset}
-	p.sim.WantGraph, p.sim.WantDot, p.sim.WantInput = p.graph != "", p.dot != "", p.input != ""
-	out, err := simulate.Run(p.sim)
+	o.sim.Out, o.sim.Clock, o.sim.Zone = p.s.Out, iso8601.Time{Unix: now.Unix(), Offset: offset}, now.Location()
+	if o.date != nil {
+		o.sim.Date = *o.date
+	}
+	o.sim.Dot.Verbose = o.Verbosity > 0
+	if o.dir != nil {
+		p.profile(*o.dir)
+		return nil
+	}
+	to, err := p.prepare()
 	if err != nil {
-		fmt.Fprintf(e.Stderr, "%s: %v\n", e.Name, err)
-		return exitError
+		return err
 	}
-	return p.deliver(out)
-}
-
-func (p *program) options() bool {
-	g := getopt.New(p.env.Argv0, p.env.Args, shortOptions, longOptions, p.env.Stderr)
-	for {
-		opt := g.Next()
-		switch {
-		case opt == getopt.End:
-			return true
-		case opt == '?':
-			return false
-		case !p.flag(opt):
-			p.value(opt, g.Arg)
+	if o.Verbosity > 0 {
+		o.sim.Problem = p.problem
+	}
+	o.sim.SaveInput = saver(o.input, pcmk.OK)
+	o.sim.SaveGraph = saver(o.graph, pcmk.RCGraphError)
+	o.sim.SaveDot = saver(o.dot, pcmk.RCDotError)
+	done, err := simulate.Run(o.sim)
+	if done.Changed && to != "" {
+		if err := write(to, document(o.sim.CIB)); err != nil {
+			return &failure{session.FileRC(err).Exit(), err.Error()}
 		}
 	}
-}
-
-// flag applies an option without argument.
-func (p *program) flag(opt int) bool {
-	s := &p.sim
-	switch opt {
-	case 'R':
-		s.Process = true
-	case 'S':
-		s.Process, s.Execute = true, true
-	case 'X':
-		s.Process, s.Execute, p.store = true, true, true
-	case 's':
-		s.Process, s.Scores = true, true
-	case 'U':
-		s.Process, s.Utilization = true, true
-	case 'j':
-		s.Pending = true
-	case 'Q':
-		s.Quiet = true
-	case 'p':
-		p.file, s.Sanitized = "-", true
-	case 'a':
-		s.Dot.All = true
-	case 'V':
-		s.Dot.Verbose = true
-	case 'A', 'c', 'L':
-	default:
-		return false
+	if err == nil && !done.Complete {
+		return &failure{status: pcmk.ExitError}
 	}
-	return true
+	return err
 }
 
-// value applies an option with an argument.
-func (p *program) value(opt int, v string) {
-	s, in := &p.sim, &p.sim.Inject
-	switch opt {
-	case 'D':
-		s.Process, p.dot = true, v
-	case 'G':
-		s.Process, p.graph = true, v
-	case 'F':
-		s.Process, s.Execute, s.Fail = true, true, append(s.Fail, v)
-	default:
-		if one, ok := map[int]*string{'t': &s.Date, 'q': &in.Quorum, 'w': &in.Watchdog, 'I': &p.input, 'O': &p.output, 'x': &p.file}[opt]; ok {
-			*one = v
-			return
-		}
-		if many, ok := map[int]*[]string{'u': &in.Up, 'd': &in.Down, 'f': &in.Failing, 'i': &in.Ops, 'g': &in.Grant,
-			'r': &in.Revoke, 'b': &in.Standby, 'e': &in.Activate}[opt]; ok {
-			*many = append(*many, v)
-		}
+// problem tells what the engine found wrong, as far as -V asks for it: once for
+// errors, twice for warnings.
+func (p *program) problem(m model.Problem) {
+	switch {
+	case m.Error():
+		fmt.Fprintf(p.env.Stderr, "(%s) \terror: %s\n", m.Func, m.Text)
+	case p.o.Verbosity > 1:
+		fmt.Fprintf(p.env.Stderr, "(%s) \twarning: %s\n", m.Func, m.Text)
 	}
 }
 
-func (p *program) load() (err error) {
-	var data []byte
-	if p.file == "-" {
-		data, err = io.ReadAll(p.env.Stdin)
+// saver keeps an artifact in a file; nil for no file. A failure ends the program
+// with the status of rc, or of the reason when rc is pcmk.OK.
+func saver(name *string, rc pcmk.RC) func([]byte) error {
+	if name == nil {
+		return nil
+	}
+	return func(text []byte) error {
+		err := write(*name, text)
+		if err == nil {
+			return nil
+		}
+		status := rc
+		if rc == pcmk.OK {
+			status = session.FileRC(err)
+		}
+		return &failure{status.Exit(), err.Error()}
+	}
+}
+
+// write makes a file that others cannot write or read, as the original's umask does.
+func write(name string, text []byte) error { return os.WriteFile(name, text, 0o640) }
+
+func document(cib *xmltree.Node) []byte {
+	return cib.AppendPacemaker(nil, xmltree.TextOptions{Format: true})
+}
+
+// prepare reads the CIB and keeps a copy of it where the results will go, whose
+// name it returns, empty for nowhere (setup_input).
+func (p *program) prepare() (to string, err error) {
+	o := p.o
+	cib, err := p.load()
+	if err != nil {
+		return "", err
+	}
+	if o.sim.CIB, err = p.usable(cib, o.file); err != nil {
+		return "", err
+	}
+	switch {
+	case o.store && !o.live && o.file != "-":
+		to = o.file
+	case !o.store && o.output != nil:
+		to = *o.output
+	}
+	if to != "" {
+		if err := write(to, document(o.sim.CIB)); err != nil {
+			rc := session.FileRC(err)
+			return "", &failure{rc.Exit(), "Could not create '" + to + "': " + rc.Error()}
+		}
+	}
+	// A shadow CIB is preferred to the file by whoever opens the CIB: it is what is
+	// simulated then, and what is changed.
+	if name := os.Getenv("CIB_shadow"); name != "" {
+		to = file.Shadow(name)
+		shadow, err := session.QueryCIB(p.env)
+		if err != nil {
+			return "", &failure{status: pcmk.RCNoInput.Exit(), text: "CIB query failed: " + pcmk.RCNoInput.Error()}
+		}
+		o.sim.CIB = shadow
+	}
+	return to, nil
+}
+
+// load reads the CIB from where the options say.
+func (p *program) load() (*xmltree.Node, error) {
+	o := p.o
+	if o.live {
+		cib, err := session.QueryCIB(p.env)
+		if err != nil { // whatever the reason, the original tells that there is no input
+			return nil, &failure{pcmk.RCNoInput.Exit(), "CIB query failed: " + pcmk.RCNoInput.Error()}
+		}
+		return cib, nil
+	}
+	var text []byte
+	var err error
+	name := o.file
+	if name == "-" {
+		name = "standard input"
+		if p.env.Stdin != nil {
+			text, err = io.ReadAll(io.LimitReader(p.env.Stdin, session.MaxInput))
+		}
 	} else {
-		data, err = os.ReadFile(p.file)
+		text, err = session.ReadFile(name)
 	}
 	if err != nil {
-		return err
+		return nil, &failure{pcmk.ExitSoftware, "Could not read " + name + ": " + session.FileRC(err).Error()}
 	}
-	if p.sim.CIB, err = xmltree.Parse(data, xmltree.Limits{}); err != nil {
-		return err
-	}
-	if v, ok := p.sim.CIB.Get("validate-with"); ok && v == "none" {
-		fmt.Fprintln(p.env.Stderr, "Schema validation of configuration is disabled (enabling is encouraged and prevents common misconfigurations)")
-	}
-	return nil
+	return p.parse(name, text)
 }
 
-func (p *program) deliver(out *simulate.Outcome) int {
-	for _, f := range []struct {
-		name string
-		data []byte
-	}{{p.input, out.Input}, {p.graph, out.Graph}, {p.dot, out.Dot}} {
-		if f.name == "" {
-			continue
-		}
-		if err := os.WriteFile(f.name, f.data, 0o666); err != nil {
-			fmt.Fprintf(p.env.Stderr, "%s: Could not create '%s': %v\n", p.env.Name, f.name, err)
-			return exitCreate
-		}
+func (p *program) parse(name string, text []byte) (*xmltree.Node, error) {
+	cib, err := xmltree.Parse(text, xmltree.Limits{})
+	if err != nil {
+		return nil, &failure{pcmk.ExitSoftware, fmt.Sprintf("Could not parse %s: %v", name, err)}
 	}
-	if p.store {
-		p.output = p.file
+	if cib.Name != "cib" {
+		return nil, &failure{pcmk.ExitNoInput, name + " holds no CIB: it begins with <" + cib.Name + ">"}
 	}
-	if p.output != "" {
-		if err := os.WriteFile(p.output, p.sim.CIB.AppendPacemaker(nil, xmltree.TextOptions{Format: true}), 0o666); err != nil {
-			fmt.Fprintf(p.env.Stderr, "%s: Could not create '%s': %v\n", p.env.Name, p.output, err)
-			return exitCreate
-		}
+	cib.StripText()
+	if cib.Child("status") == nil {
+		cib.AddNew("status")
 	}
-	if _, err := p.env.Stdout.Write(out.Text); err != nil {
-		return exitSoftware
+	return cib, nil
+}
+
+// usable brings a CIB to a schema that the engine works with and holds it to it.
+func (p *program) usable(cib *xmltree.Node, name string) (*xmltree.Node, error) {
+	cib, text, ok := cibconn.Upgrade(cib)
+	if text != "" {
+		fmt.Fprintln(p.env.Stderr, text)
 	}
-	if !out.Complete {
-		fmt.Fprintln(p.env.Stderr, "Transition failed: terminated\nAn invalid transition was produced")
-		return exitError
+	if !ok {
+		return nil, &failure{status: pcmk.RCTransformFailed.Exit()}
 	}
-	return exitOK
+	set, err := schemafiles.Load(schemafiles.Dir())
+	if err != nil {
+		return nil, &failure{pcmk.RCSchemaValidation.Exit(), err.Error()}
+	}
+	faults := set.Validate(cib)
+	for _, f := range faults {
+		fmt.Fprintln(p.env.Stderr, name+":"+f.String())
+	}
+	if len(faults) > 0 {
+		return nil, &failure{status: pcmk.RCSchemaValidation.Exit()}
+	}
+	return cib, nil
 }

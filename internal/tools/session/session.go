@@ -6,14 +6,18 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"syscall"
 
+	"github.com/pacesync/pacesync/fencing/wire"
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/goption"
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/pcmkout"
+	"github.com/pacesync/pacesync/pengine/show"
 )
 
 // Session is one run of a tool. It is owned by one goroutine.
@@ -26,27 +30,57 @@ type Session struct {
 // Begin makes the output that the options ask for. When it cannot, the user has
 // been told and the program ends with status.
 func Begin(e *applet.Env, common *goption.Common, fancy bool, formats ...pcmkout.Format) (s *Session, status pcmk.Exit, ok bool) {
-	s = &Session{env: e}
+	s, err := Open(e, common, pcmkout.Options{Fancy: fancy}, formats...)
+	if err != nil {
+		s.Say(err.Error())
+		return nil, pcmk.ExitError, false
+	}
+	return s, pcmk.ExitOK, true
+}
+
+// Open is Begin for tools that tell of a failure in their own way. The error holds
+// a pcmk.RC.
+func Open(e *applet.Env, common *goption.Common, o pcmkout.Options, formats ...pcmkout.Format) (*Session, error) {
+	s := &Session{env: e}
 	name, format := "text", pcmkout.Text
 	if common.OutputAs != nil {
 		name = *common.OutputAs
 	}
 	known := false
 	if format, known = pcmkout.ParseFormat(name); !known || !slices.Contains(formats, format) {
-		s.Say(fmt.Sprintf("Error creating output format %s: %s", name, pcmk.RCUnknownFormat.Error()))
-		return nil, pcmk.ExitError, false
+		return s, fmt.Errorf("Error creating output format %s: %w", name, pcmk.RCUnknownFormat)
 	}
 	stdout := e.Stdout
 	if common.OutputTo != nil && *common.OutputTo != "-" {
 		f, err := os.Create(*common.OutputTo)
 		if err != nil {
-			s.Say(fmt.Sprintf("Error creating output format %s: %v", name, err))
-			return nil, pcmk.ExitError, false
+			return s, fmt.Errorf("Error creating output format %s: %w", name, FileRC(err))
 		}
 		s.file, stdout = f, f
 	}
-	s.Out = pcmkout.New(format, pcmkout.Options{Request: append([]string{e.Argv0}, e.Args...), Quiet: common.Quiet, Fancy: fancy}, stdout, e.Stderr)
-	return s, pcmk.ExitOK, true
+	o.Request, o.Quiet = append([]string{e.Argv0}, e.Args...), common.Quiet
+	s.Out = pcmkout.New(format, o, stdout, e.Stderr)
+	return s, nil
+}
+
+// FenceEvents are the fencer's records as they are shown; the states have the same
+// numbers.
+func FenceEvents(l []wire.Record) []show.FenceEvent {
+	out := make([]show.FenceEvent, len(l))
+	for i := range l {
+		r := &l[i]
+		out[i] = show.FenceEvent{Target: r.Target, Action: r.Action, Origin: r.Origin, Client: r.ClientName, Delegate: r.Delegate,
+			ExitReason: r.Result.Reason, State: show.FenceState(r.State), Completed: r.Completed, CompletedNsec: r.CompletedNsec}
+	}
+	return out
+}
+
+// FileRC is the pcmk.RC of an error of a file.
+func FileRC(err error) pcmk.RC {
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		return pcmk.RC(errno)
+	}
+	return pcmk.RCError
 }
 
 // Say writes an error before there is an output.
