@@ -6,7 +6,7 @@ GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 PKGVERSION = 0.1.0+git$(shell git rev-list --count HEAD).$(shell git rev-parse --short=8 HEAD)
 
-.PHONY: help build deps deps-demo packages check staticcheck demo test e2e test-long test-fresh race fuzz-smoke bench bench-go clean
+.PHONY: help build deps deps-demo packages check staticcheck demo test e2e test-long test-fresh race fuzz-smoke bench bench-scheduler bench-go clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,8 +54,11 @@ race: ## unit tests under the race detector
 fuzz-smoke: ## every fuzz target for 10 s (FUZZTIME=…)
 	@$(GO) run ./test/run -fuzz $(or $(FUZZTIME),10s)
 
-bench: deps build ## our corosync beside Debian's: rates, cost, latency, as ratios in one run (ARGS=-rounds=5)
+bench: deps build bench-scheduler ## our corosync and our scheduler beside Debian's: rates, cost, latency, as ratios in one run (ARGS=-rounds=5)
 	$(GO) run ./test/bench $(ARGS)
+
+bench-scheduler: deps build ## the scheduler's part of it alone (SCHED=-only=resources)
+	$(GO) run ./test/bench/scheduler $(SCHED)
 
 bench-go: ## Go benchmarks with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...

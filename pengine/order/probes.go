@@ -10,24 +10,78 @@ import (
 // orderProbes makes restarts and stops wait for the probes that they depend on
 // (pcmk__order_probes).
 func orderProbes(c *model.Cluster) {
-	for _, r := range c.Resources {
-		probesBeforeRestarts(r)
+	if ways := waysToRestarts(c); ways != nil {
+		for _, r := range c.Resources {
+			ways.probesBeforeRestarts(r)
+		}
 	}
 	probesBeforeStops(c)
 }
 
+// ways marks actions, by their number, from which orders lead to a restart. What is
+// not marked need not be followed: in a chain of resources that only start, each
+// probe would be followed to the end of the chain for nothing.
+type ways []bool
+
+// waysToRestarts goes back along the orders from all that restarts; nil when nothing
+// does.
+func waysToRestarts(c *model.Cluster) (w ways) {
+	var open []*model.Action
+	for _, a := range c.Actions {
+		if restarts(a) == nil {
+			continue
+		}
+		if w == nil {
+			most := 0
+			for _, b := range c.Actions {
+				most = max(most, b.ID)
+			}
+			w = make(ways, most+1)
+		}
+		w[a.ID] = true
+		open = append(open, a)
+	}
+	for len(open) > 0 {
+		a := open[len(open)-1]
+		open = open[:len(open)-1]
+		for _, e := range a.Before {
+			if f := e.First; !w[f.ID] {
+				w[f.ID] = true
+				open = append(open, f)
+			}
+		}
+	}
+	return w
+}
+
+// restarts returns the stops or demotes of a primitive that is started or promoted
+// by a.
+func restarts(a *model.Action) []*model.Action {
+	r := a.Rsc
+	if r == nil || r.Variant != model.Primitive {
+		return nil
+	}
+	switch a.Task {
+	case model.Start:
+		return r.ActionsFor(model.Key(r.ID, model.Stop, 0), nil)
+	case model.Promote:
+		return r.ActionsFor(model.Key(r.ID, model.Demote, 0), nil)
+	}
+	return nil
+}
+
 // probesBeforeRestarts is add_restart_orderings_for_rsc.
-func probesBeforeRestarts(r *model.Resource) {
+func (w ways) probesBeforeRestarts(r *model.Resource) {
 	if r.Variant != model.Primitive {
 		for _, k := range r.Children {
-			probesBeforeRestarts(k)
+			w.probesBeforeRestarts(k)
 		}
 		return
 	}
 	for _, p := range r.ActionsFor(model.Key(r.ID, model.Monitor, 0), nil) {
 		for i := len(p.After) - 1; i >= 0; i-- {
 			var seen []*model.Action
-			probeBeforeRestart(p, p.After[i].Then, &seen)
+			w.probeBeforeRestart(p, p.After[i].Then, &seen)
 			for _, a := range seen {
 				a.Clear(model.Tracking)
 			}
@@ -37,26 +91,17 @@ func probesBeforeRestarts(r *model.Resource) {
 
 // probeBeforeRestart follows orders from a probe and makes stops and demotes of what
 // comes later wait for it (add_restart_orderings_for_probe).
-func probeBeforeRestart(p, after *model.Action, seen *[]*model.Action) {
-	if p.Rsc == nil || p.Rsc.Variant != model.Primitive || p.Task != model.Monitor || after.Is(model.Tracking) {
+func (w ways) probeBeforeRestart(p, after *model.Action, seen *[]*model.Action) {
+	if p.Rsc == nil || p.Rsc.Variant != model.Primitive || p.Task != model.Monitor || !w[after.ID] || after.Is(model.Tracking) {
 		return
 	}
 	after.Set(model.Tracking)
 	*seen = append(*seen, after)
 	r := after.Rsc
-	if r != nil && r.Variant == model.Primitive && p.Rsc != r {
-		task := ""
-		switch after.Task {
-		case model.Start:
-			task = model.Stop
-		case model.Promote:
-			task = model.Demote
-		}
-		if task != "" {
-			for _, a := range r.ActionsFor(model.Key(r.ID, task, 0), nil) {
-				if !a.Is(model.Pseudo) {
-					model.Link(p, a, model.OrderOptional)
-				}
+	if p.Rsc != r {
+		for _, a := range restarts(after) {
+			if !a.Is(model.Pseudo) {
+				model.Link(p, a, model.OrderOptional)
 			}
 		}
 	}
@@ -78,7 +123,7 @@ func probeBeforeRestart(p, after *model.Action, seen *[]*model.Action) {
 				continue
 			}
 		}
-		probeBeforeRestart(p, e.Then, seen)
+		w.probeBeforeRestart(p, e.Then, seen)
 	}
 }
 
