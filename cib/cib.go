@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -190,6 +191,7 @@ func (d *daemon) start(stderr io.Writer) pcmk.Exit {
 	}
 	d.disk = newWriter(&store.Dir{Path: d.opts.dir}, log, d.opts.writes && status == patch.OK)
 	d.engine = engine.New(engine.Config{Node: node, StandAlone: d.opts.standAlone, Schemas: schemas, InGroup: pcmk.InGroup}, cib, status, time.Now())
+	d.engine.CatchUp(time.Now())
 	d.effects()
 	d.server, err = crmipc.Listen(crmipc.ServerOptions{Events: d.ipc, Log: log.Logger}, socketRO, socketRW, socketSHM)
 	if err != nil {
@@ -302,6 +304,9 @@ func (d *daemon) loop() pcmk.Exit {
 			d.shutdown()
 		}
 		d.effects()
+		for d.engine.Resume(time.Now()) {
+			d.effects()
+		}
 	}
 	return d.status
 }
@@ -338,6 +343,22 @@ func (d *daemon) active() int {
 		return 1
 	}
 	return d.peers.Active()
+}
+
+// others are the names of the other members of the group. Those who came to it with
+// a change are last: they know as little as we do.
+func (d *daemon) others(ev crmcluster.Event) []string {
+	var old, fresh []string
+	for _, p := range d.peers.All() {
+		switch {
+		case p.ID == d.cluster.NodeID() || !p.Active() || p.Name == "":
+		case slices.ContainsFunc(ev.Joined, func(j crmcluster.Process) bool { return j.Node == p.ID }):
+			fresh = append(fresh, p.Name)
+		default:
+			old = append(old, p.Name)
+		}
+	}
+	return append(old, fresh...)
 }
 
 func (d *daemon) clientEvent(ev crmipc.Event) {
@@ -381,7 +402,7 @@ func (d *daemon) groupEvent(ev crmcluster.Event) {
 				d.kit.Log.Notice(fmt.Sprintf("Node %s state is now %s", ch.Peer.Name, ch.Peer.State))
 			}
 		}
-		d.engine.PeersLeft(d.active())
+		d.engine.Group(now, d.others(ev))
 	}
 }
 

@@ -106,6 +106,7 @@ type Engine struct {
 	primary bool
 	syncing int // 0; 1 when a whole CIB was asked for, and more for each patchset passed over
 	ping    pingState
+	catch   catchUp
 
 	digestAt   time.Time // when digests are to be compared, zero: not
 	withDigest time.Time // when the next patchset is to carry one
@@ -163,15 +164,18 @@ func (e *Engine) Clients() int { return len(e.order) }
 
 // Deadline is when Tick is due, zero: never.
 func (e *Engine) Deadline() time.Time {
-	switch {
-	case e.exitAt.IsZero() || !e.digestAt.IsZero() && e.digestAt.Before(e.exitAt):
-		return e.digestAt
+	var at time.Time
+	for _, t := range [...]time.Time{e.digestAt, e.exitAt, e.catch.until} {
+		if at.IsZero() || !t.IsZero() && t.Before(at) {
+			at = t
+		}
 	}
-	return e.exitAt
+	return at
 }
 
 // Tick does what is due.
 func (e *Engine) Tick(now time.Time) {
+	e.catch.tick(e, now)
 	if !e.digestAt.IsZero() && !now.Before(e.digestAt) {
 		e.digestAt = time.Time{}
 		e.sendPing()
@@ -198,15 +202,6 @@ func (e *Engine) Leave(now time.Time, peers int) {
 	e.log(Info, fmt.Sprintf("Sending disconnect notification to %d peers...", peers))
 	e.put(Send{XML: xmltree.New("exit-notification", attr("t", "cib"), attr("cib_op", opShutdown))})
 	e.exitAt = now.Add(exitLimit)
-}
-
-// PeersLeft notes how many nodes of the group are active: nobody is left to say
-// goodbye to once we leave.
-func (e *Engine) PeersLeft(peers int) {
-	if e.leaving && peers < 2 && len(e.order) == 0 {
-		e.log(Info, "No more peers")
-		e.end()
-	}
 }
 
 func (e *Engine) end() {

@@ -50,7 +50,13 @@ func null(s string) string {
 // wants says that the client waits for an answer (based_callbacks.c:
 // cib_common_callback). The message is the engine's.
 func (e *Engine) Request(now time.Time, clientID string, id uint32, wants bool, msg *xmltree.Node) {
-	c := e.clients[clientID]
+	if w := (waiting{clientID, id, wants, msg}); !e.catch.hold(w) {
+		e.request(now, w)
+	}
+}
+
+func (e *Engine) request(now time.Time, w waiting) {
+	c, id, msg := e.clients[w.client], w.id, w.msg
 	if c == nil {
 		return
 	}
@@ -64,7 +70,7 @@ func (e *Engine) Request(now time.Time, clientID string, id uint32, wants bool, 
 	setUser(msg, c)
 	switch msg.Attr("cib_op") {
 	case opRegister:
-		if wants {
+		if w.wants {
 			c.waiting = 0
 			e.put(Reply{c.ID, id, xmltree.New("cib_common_callback_worker", attr("cib_op", opRegister), attr("cib_clientid", c.ID))})
 		}
@@ -121,6 +127,12 @@ func (e *Engine) subscribe(c *client, id uint32, msg *xmltree.Node) {
 // Message takes a message of the group, our own among them (based_callbacks.c:
 // cib_peer_callback). The message is the engine's.
 func (e *Engine) Message(now time.Time, from string, msg *xmltree.Node) {
+	if !e.catch.message(e, now, from, msg) {
+		e.message(now, from, msg)
+	}
+}
+
+func (e *Engine) message(now time.Time, from string, msg *xmltree.Node) {
 	msg.Set("src", from)
 	if _, ok := msg.Get("cib_clientname"); !ok {
 		msg.Set("cib_clientname", from)
