@@ -2,6 +2,8 @@ package crmd
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"syscall"
 	"time"
 
@@ -51,34 +53,49 @@ type cibCall struct {
 
 // cibWait is a request whose answer is awaited.
 type cibWait struct {
+	cibCall
 	done  func(cibResult)
 	timer *timer
 }
 
 // cibConn is the connection to the CIB manager. Requests are asynchronous: each
 // has a number, and its answer goes to a function on the loop.
+//
+// A CIB manager that ends is started again and has the CIB of its peers before it
+// answers anybody. So the connection is made again, and what was not answered is
+// asked again, in the same order: all requests of the controller mean the same the
+// second time. The original ends instead, and its node's controller is missed.
 type cibConn struct {
 	c       *Controller
 	conn    *client.Conn
 	busy    bool // connecting
+	last    int  // number of the newest request
 	waiting map[int]cibWait
+	numbers map[int]int // of the connection's requests, as the controller knows them
 	tries   int
-	idle    []func() // called when no answer is awaited
+	lostAt  time.Time // when the connection was lost that is to be made again, else zero
+	idle    []func()  // called when no answer is awaited
 }
 
-func newCIBConn(c *Controller) *cibConn { return &cibConn{c: c, waiting: map[int]cibWait{}} }
+func newCIBConn(c *Controller) *cibConn {
+	return &cibConn{c: c, waiting: map[int]cibWait{}, numbers: map[int]int{}}
+}
 
-// Attempts to connect, and the time between them (controld_based.c:
-// do_cib_control).
+// How long connecting may take (controld_based.c: do_cib_control, which tries 30
+// times with 2 s between; every second counts for a controller that others wait for).
 const (
-	cibTries     = 30
-	cibRetry     = 2 * time.Second
-	cibFirstWait = 200 * time.Millisecond
-	dialTimeout  = 10 * time.Second
-	cibFarewell  = time.Second // for our last words
+	cibPatience = time.Minute
+	cibRetry    = 250 * time.Millisecond
+	// cibReturn is how long a CIB manager that was lost may be away: after that it
+	// will not come back, and another node had better be DC.
+	cibReturn   = 20 * time.Second
+	dialTimeout = 10 * time.Second
+	cibFarewell = time.Second // for our last words
 )
 
-func (k *cibConn) connected() bool { return k.conn != nil }
+// connected says whether requests can be made; while the connection is made again
+// they wait.
+func (k *cibConn) connected() bool { return k.conn != nil || !k.lostAt.IsZero() }
 
 // connect begins to connect; cibConnected follows.
 func (k *cibConn) connect() {
@@ -98,32 +115,50 @@ func (k *cibConn) dialled(conn *client.Conn, err error) {
 	k.busy = false
 	c := k.c
 	if err != nil {
-		c.log.info("Could not connect to the CIB manager: %v", err)
-		k.tries++
-		if k.tries > 1 {
-			c.log.warn("Couldn't complete CIB registration %d times... pause and retry", k.tries)
-		}
-		switch {
-		case k.tries >= cibTries:
-			c.log.err("Could not complete CIB registration %d times... hard error", k.tries)
-			c.fail(fsa.Error, "do_cib_control")
-		case k.tries == 1:
-			c.after(cibFirstWait, k.connect)
-		default:
-			c.after(cibRetry, k.connect)
-		}
+		k.notDialled(err)
 		return
 	}
-	if c.shuttingDown() || c.leaving {
+	again := !k.lostAt.IsZero()
+	if c.leaving || c.shuttingDown() && !again {
 		_ = conn.Close()
 		return
 	}
-	k.conn, k.tries = conn, 0
+	k.conn, k.tries, k.lostAt = conn, 0, time.Time{}
 	c.log.info("Successfully connected to CIB manager for crmd")
 	conn.Pump(func(ev client.Event) {
 		c.post(func() { k.incoming(conn, ev) })
 	})
-	c.cibConnected()
+	if !again {
+		c.cibConnected()
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(k.waiting)) {
+		q := k.waiting[id].cibCall
+		if q.data != nil {
+			q.data = q.data.Copy() // it is part of the first request, which may be on its way
+		}
+		k.send(id, q)
+	}
+	c.cibBack()
+}
+
+// notDialled tries again, unless that has been going on for too long.
+func (k *cibConn) notDialled(err error) {
+	c := k.c
+	k.tries++
+	c.log.info("Could not connect to the CIB manager: %v", err)
+	switch {
+	case !k.lostAt.IsZero() && time.Since(k.lostAt) > cibReturn:
+		k.lostAt = time.Time{}
+		k.forgetAll()
+		c.log.crit(msgLostCIB)
+		c.input(fsa.Error, fsa.CauseInternal, "crmd_cib_connection_destroy")
+	case k.tries >= int(cibPatience/cibRetry):
+		c.log.err("Could not complete CIB registration %d times... hard error", k.tries)
+		c.fail(fsa.Error, "do_cib_control")
+	default:
+		c.after(cibRetry, k.connect)
+	}
 }
 
 // incoming is an answer, a notification or the end of the connection.
@@ -137,8 +172,10 @@ func (k *cibConn) incoming(conn *client.Conn, ev client.Event) {
 	case client.Notify:
 		k.c.cibNotify(ev.XML)
 	case client.Reply:
-		if w, ok := k.waiting[ev.ID]; ok {
-			k.finish(ev.ID, w, cibResult{rc: ev.RC, output: ev.Data, call: ev.ID})
+		id := k.numbers[ev.ID]
+		delete(k.numbers, ev.ID)
+		if w, ok := k.waiting[id]; ok {
+			k.finish(id, w, cibResult{rc: ev.RC, output: ev.Data, call: id})
 		}
 	}
 }
@@ -146,13 +183,15 @@ func (k *cibConn) incoming(conn *client.Conn, ev client.Event) {
 func (k *cibConn) lost() {
 	_ = k.conn.Close()
 	k.conn = nil
-	k.forgetAll()
-	if k.c.leaving || k.c.state() == fsa.Stopping {
+	clear(k.numbers)
+	if k.c.leaving || k.c.state() == fsa.Stopping || k.c.state() == fsa.Terminate {
+		k.forgetAll()
 		k.c.log.info("Connection to the CIB manager terminated")
 		return
 	}
-	k.c.log.crit(msgLostCIB)
-	k.c.input(fsa.Error, fsa.CauseInternal, "crmd_cib_connection_destroy")
+	k.c.log.warn("Lost the connection to the CIB manager, connecting again: %d requests wait", len(k.waiting))
+	k.lostAt = time.Now()
+	k.connect()
 }
 
 func (k *cibConn) forgetAll() {
@@ -188,17 +227,21 @@ const minCIBTimeout = 30 * time.Second
 // request sends a request and returns its number, 0 when that is not possible.
 // done may be nil; it is called in any case, with a failure if need be.
 func (k *cibConn) request(q cibCall, done func(cibResult)) int {
-	if k.conn == nil {
+	if k.conn == nil && k.lostAt.IsZero() {
 		k.c.log.err("Couldn't perform %s operation: not connected to the CIB manager", q.op)
 		if done != nil {
 			k.c.defer_(func() { done(cibResult{rc: pcmk.RC(syscall.ENOTCONN)}) })
 		}
 		return 0
 	}
-	call := k.conn.Send(client.Call{Op: q.op, Host: q.host, Section: q.section, Data: q.data, Options: q.opts, User: q.user})
+	k.last++
+	call := k.last
+	if k.conn != nil {
+		k.send(call, q)
+	}
 	if done != nil {
 		limit := max(minCIBTimeout, time.Duration(1+k.c.peers.Active())*10*time.Second)
-		w := cibWait{done: done}
+		w := cibWait{cibCall: q, done: done}
 		w.timer = k.c.after(limit, func() {
 			k.c.log.warn("CIB call %d (%s) timed out after %s", call, q.op, limit)
 			k.finish(call, w, cibResult{rc: pcmk.RC(syscall.ETIME), call: call})
@@ -206,6 +249,13 @@ func (k *cibConn) request(q cibCall, done func(cibResult)) int {
 		k.waiting[call] = w
 	}
 	return call
+}
+
+func (k *cibConn) send(id int, q cibCall) {
+	n := k.conn.Send(client.Call{Op: q.op, Host: q.host, Section: q.section, Data: q.data, Options: q.opts, User: q.user})
+	if q.opts&cibDiscardReply == 0 {
+		k.numbers[n] = id
+	}
 }
 
 // modify merges data into a section.
@@ -246,6 +296,7 @@ func (k *cibConn) disconnect() bool {
 
 func (k *cibConn) close() {
 	k.forgetAll()
+	k.lostAt = time.Time{}
 	if k.conn == nil {
 		return
 	}

@@ -54,9 +54,9 @@ type Controller struct {
 	seq         uint64 // of the membership
 	quorate     bool
 	hadQuorum   bool
-	wasQuorate  bool                 // as the CIB was told
-	missing     map[uint32]time.Time // controllers that vanished, and until when they are waited for
-	dcLeft      bool                 // the DC is among those who leave the group now
+	wasQuorate  bool                // as the CIB was told
+	missing     map[uint32]*absence // controllers that vanished
+	dcLeft      bool                // the DC is among those who leave the group now
 	voting      *election.Election
 	leader      *join.Leader
 	joiner      *join.Joiner
@@ -90,7 +90,7 @@ func New(o Options) *Controller {
 	c := &Controller{
 		log: logger{o.Log}, events: make(chan func(), eventBacklog), done: make(chan struct{}), fsa: fsa.New[payload](),
 		starting: true, firstJoin: true, clients: map[string]*crmipc.Client{}, clientIn: make(chan crmipc.Event, eventBacklog),
-		peers: crmcluster.NewPeers(0, "", true), missing: map[uint32]time.Time{},
+		peers: crmcluster.NewPeers(0, "", true), missing: map[uint32]*absence{},
 	}
 	c.opt = defaultOptions()
 	c.cib = newCIBConn(c)

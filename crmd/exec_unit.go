@@ -18,8 +18,11 @@ import (
 )
 
 const (
-	execTries   = 30              // attempts to connect to the executor (controld_execd.c: MAX_LRM_REG_FAILS)
-	execRetry   = 2 * time.Second // between them
+	// How often to connect to the executor and the time between: as long as upstream
+	// tries (controld_execd.c: MAX_LRM_REG_FAILS), but every second counts for a
+	// controller that others wait for.
+	execTries   = 240
+	execRetry   = 250 * time.Millisecond
 	execTimeout = 30 * time.Second
 	// execBacklog is how many requests may wait for the executor: with one for each
 	// resource of a large node there is room left.

@@ -42,11 +42,12 @@ func (c *Controller) peerChanged(ch crmcluster.Change) {
 		c.log.info("Node %s is %s a peer | DC=%s", p.Name, map[bool]string{true: "now", false: "no longer"}[p.Online], c.dcText())
 		appeared = p.Online
 		if !c.peerProcess(p) {
+			c.vanished(p)
 			return
 		}
 	}
+	c.vanished(p)
 	if c.leading {
-		c.vanished(p)
 		c.peerChangedDC(p, appeared)
 	}
 }
@@ -85,14 +86,14 @@ func (c *Controller) peerProcess(p *crmcluster.Peer) bool {
 		c.log.notice("Our peer on the DC (%s) is dead", c.dc())
 		c.input(fsa.Elect, fsa.CauseStatus, "peer_update_callback")
 		if _, features := c.joiner.DC(); compareVersions(features, "3.0.9") > 0 {
-			c.deleteState(p.Name, sectionAttrs, cibScopeLocal)
+			c.dropAttributes(p)
 		}
 	case c.leading, c.dcLeft, c.dc() == "":
 		// Normally the DC does this; without one every node has to.
 		if p.Online {
 			c.fence.syncHistory()
 		} else {
-			c.deleteState(p.Name, sectionAttrs, cibScopeLocal)
+			c.dropAttributes(p)
 		}
 	}
 	return true

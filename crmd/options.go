@@ -60,6 +60,25 @@ func (c *Controller) cibConnected() {
 	}
 }
 
+// cibBack: the connection to the CIB manager was lost and is there again. What
+// changed meanwhile was not told: the DC looks for the results that it waits for,
+// and has all nodes join again, in case that the CIB manager was alone and came
+// back without status.
+func (c *Controller) cibBack() {
+	c.readOptions()
+	if !c.leading {
+		return
+	}
+	c.cib.setPrimary()
+	c.cib.query("status", cibScopeLocal, func(r cibResult) {
+		if r.ok() && r.output != nil && c.leading {
+			c.te.missed(r.output)
+		}
+	})
+	c.populateNodes(nodeAll, true, "cib_native_signon")
+	c.input(fsa.Elect, fsa.CauseInternal, "cib_native_signon")
+}
+
 // takeOptions reads the options (config_query_callback).
 func (c *Controller) takeOptions(r cibResult) {
 	if !r.ok() || r.output == nil {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pacesync/pacesync/crmd/fsa"
-	"github.com/pacesync/pacesync/internal/crmcluster"
 	"github.com/pacesync/pacesync/internal/crmipc"
 	"github.com/pacesync/pacesync/internal/daemonkit"
 	"github.com/pacesync/pacesync/internal/pcmk"
@@ -18,6 +17,12 @@ import (
 // not answer ends, so that another node can be DC (controld_schedulerd.c).
 const schedTimeout = 2 * time.Minute
 
+// How often the DC tries to reach the scheduler, and the time between.
+const (
+	schedTries = 60
+	schedRetry = 250 * time.Millisecond
+)
+
 // schedConn is the connection to the scheduler, which the DC has.
 type schedConn struct {
 	conn    *crmipc.Conn
@@ -27,39 +32,8 @@ type schedConn struct {
 	limit   *timer
 	query   int    // newest CIB query for a calculation
 	stopped int    // counts closings, so that a late connection is known as such
+	tries   int    // to connect
 	hold    *timer // until a controller that vanished had its time to come back
-}
-
-// respawnGrace is how long the DC waits for a controller that vanished from a
-// node that is still in the ring: pacemakerd starts it again, and a node whose
-// controller is away is fenced. Upstream has the same grace by accident: it
-// sleeps for a second when its own updates of the CIB are not answered yet
-// (controld_schedulerd.c: do_pe_invoke_callback).
-const respawnGrace = 2 * time.Second
-
-// vanished notes that the controller of a member is gone, or is not missed any
-// more because it is back or its node is lost.
-func (c *Controller) vanished(p *crmcluster.Peer) {
-	if p.State == crmcluster.Member && !p.Online && p.Expected == "member" {
-		c.missing[p.ID] = time.Now().Add(respawnGrace)
-		return
-	}
-	if _, ok := c.missing[p.ID]; ok {
-		delete(c.missing, p.ID)
-		if c.sched.hold.running() {
-			c.sched.hold.stop()
-			c.fsa.Require(fsa.PEInvoke)
-		}
-	}
-}
-
-// graceLeft is how long controllers that vanished still have.
-func (c *Controller) graceLeft() time.Duration {
-	var left time.Duration
-	for _, at := range c.missing {
-		left = max(left, time.Until(at))
-	}
-	return left
 }
 
 // expect says which request is being answered, none when ref is empty.
@@ -72,9 +46,8 @@ func (s *schedConn) expect(ref string) {
 func (s *schedConn) forget() { s.expect("") }
 
 func (s *schedConn) close() {
-	s.wanted = false
+	s.wanted, s.dialing, s.tries = false, false, 0
 	s.stopped++
-	s.dialing = false
 	s.expect("")
 	s.hold.stop()
 	if s.conn != nil {
@@ -116,10 +89,18 @@ func (c *Controller) schedulerUp(round int, conn *crmipc.Conn, err error) {
 	s.dialing = false
 	if err != nil {
 		c.log.warn("Could not connect to scheduler: %v", err)
-		c.fail(fsa.Fail, "do_pe_control")
+		if s.tries++; s.tries >= schedTries {
+			c.fail(fsa.Fail, "do_pe_control")
+			return
+		}
+		c.after(schedRetry, func() {
+			if s.wanted {
+				c.startScheduler()
+			}
+		})
 		return
 	}
-	s.conn = conn
+	s.conn, s.tries = conn, 0
 	conn.Pump(func(in crmipc.Incoming, err error) {
 		c.post(func() {
 			switch {
@@ -133,16 +114,21 @@ func (c *Controller) schedulerUp(round int, conn *crmipc.Conn, err error) {
 	})
 }
 
+// schedulerLost: pacemakerd starts the scheduler again; what it was asked is asked
+// again then. The original's DC ends, and another is elected.
 func (c *Controller) schedulerLost() {
 	s := &c.sched
-	wanted := s.wanted
+	wanted, asked := s.wanted, s.ref != ""
 	s.close()
 	if !wanted {
 		c.log.info("Connection to the scheduler released")
 		return
 	}
-	c.log.crit("Connection to the scheduler failed")
-	c.input(fsa.Error, fsa.CauseInternal, "save_cib_contents")
+	c.log.warn("Connection to the scheduler failed, connecting again")
+	c.startScheduler()
+	if asked {
+		c.fsa.Require(fsa.PEInvoke)
+	}
 }
 
 // invokeScheduler has the cluster's state calculated (do_pe_invoke); true
@@ -153,7 +139,7 @@ func (c *Controller) invokeScheduler() (stall bool) {
 	case !c.leading:
 		c.log.err("Not invoking scheduler because not DC: A_PE_INVOKE")
 		return false
-	case s.conn == nil && c.shuttingDown() && !s.dialing:
+	case s.conn == nil && c.shuttingDown() && !s.dialing && s.tries == 0:
 		c.log.err("Cannot shut down gracefully without the scheduler")
 		c.inputFirst(fsa.TerminateNow, fsa.CauseInternal, "do_pe_invoke")
 		return false

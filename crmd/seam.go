@@ -40,6 +40,7 @@ type transitioner interface {
 	abort(prio int, c completion, reason string, cause *xmltree.Node)
 	abortAfter(d time.Duration, prio int, c completion, reason string)
 	cibChanged(notify *xmltree.Node)       // cib_diff_notify
+	missed(status *xmltree.Node)           // the status as it is, after changes of it were not told
 	nodeGone(id string)                    // actions for it cannot complete any more
 	matchDown(id string) (downEvent, bool) // is its loss what the graph wanted?
 	confirmDown(id string)                 // the node is down as wanted

@@ -320,6 +320,13 @@ func (t *teUnit) cibChanged(notify *xmltree.Node) {
 	t.step(d)
 }
 
+// missed gives the engine the history of all nodes, after changes of it were not told.
+func (t *teUnit) missed(status *xmltree.Node) {
+	if t.active() {
+		t.step(transition.Missed{Results: transition.DecodeResults(status)})
+	}
+}
+
 func (t *teUnit) nodeGone(id string) {
 	t.step(transition.NodeDown{ID: id, Name: t.nodeName(id)})
 }

@@ -36,6 +36,8 @@ type (
 	}
 	// Results are results of operations that came directly, not through the CIB.
 	Results struct{ Results []Result }
+	// Missed is the history of all nodes after a time in which no change of it was told.
+	Missed struct{ Results []Result }
 	// Undelivered says that an action could not be sent.
 	Undelivered struct{ Action *Action }
 	// NodeDown says that nothing more comes from a node.
@@ -53,6 +55,7 @@ func (Abort) input()       {}
 func (AbortLater) input()  {}
 func (Diff) input()        {}
 func (Results) input()     {}
+func (Missed) input()      {}
 func (Undelivered) input() {}
 func (NodeDown) input()    {}
 func (FencerLost) input()  {}

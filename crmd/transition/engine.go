@@ -114,6 +114,8 @@ func (e *Engine) Step(now time.Time, in Input) {
 		for i := range in.Results {
 			e.result(now, &in.Results[i])
 		}
+	case Missed:
+		e.missed(now, in.Results)
 	case Undelivered:
 		e.undelivered(in)
 	case FenceResult:

@@ -49,6 +49,18 @@ func (e *Engine) result(now time.Time, r *Result) {
 	}
 }
 
+// missed takes what ended while no change of the CIB was told: the results of the
+// transition under execution. All else of a history is known already, or a failure
+// that must not count twice.
+func (e *Engine) missed(now time.Time, results []Result) {
+	for i := range results {
+		k, ok := ParseKey(results[i].Key)
+		if ok && e.graph != nil && !e.graph.complete && k.UUID == e.uuid && k.Transition == e.graph.ID && k.Action >= 0 {
+			e.result(now, &results[i])
+		}
+	}
+}
+
 // judge finds the action that a result belongs to; false means that nothing is left to say.
 func (e *Engine) judge(r *Result, k Key, rc pcmk.OCF, v *verdict) bool {
 	switch {
