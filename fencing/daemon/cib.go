@@ -11,15 +11,16 @@ import (
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
-// Patience with the CIB daemon, which is started at the same time.
+// Patience with the CIB daemon, which is started at the same time, or again.
 const (
-	cibTries   = 20
-	cibPause   = time.Second
+	cibTries   = 80
+	cibPause   = 250 * time.Millisecond
 	cibTimeout = 2 * time.Minute
 )
 
 // watchCIB brings the CIB, and each change of it, to the loop (setup_cib). When
-// the CIB daemon ends so does the fencer: pacemakerd starts both again.
+// the CIB daemon ends it is connected to again, with what is known of devices and
+// levels kept; the original's fencer ends with it, and with it what it was doing.
 func (f *Fencer) watchCIB(stop func()) {
 	w, err := f.openCIB()
 	for try := 1; err != nil && try < cibTries && f.ctx.Err() == nil; try++ {
@@ -31,7 +32,12 @@ func (f *Fencer) watchCIB(stop func()) {
 		w, err = f.openCIB()
 	}
 	if err != nil {
-		f.Post(func(time.Time) { f.logf(note.Error, "Could not connect to the CIB manager: %v", err) })
+		f.Post(func(time.Time) {
+			f.logf(note.Error, "Could not connect to the CIB manager: %v", err)
+			if f.cib.doc != nil {
+				stop() // it was there
+			}
+		})
 		return
 	}
 	context.AfterFunc(f.ctx, func() { w.conn.Close() })
@@ -43,8 +49,8 @@ func (f *Fencer) watchCIB(stop func()) {
 			w.changed(ev.XML)
 		case client.Lost:
 			f.Post(func(time.Time) {
-				f.logf(note.Critical, "Lost connection to the CIB manager, shutting down")
-				stop()
+				f.logf(note.Warning, "Lost connection to the CIB manager, connecting again")
+				go f.watchCIB(stop)
 			})
 		}
 	})

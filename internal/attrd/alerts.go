@@ -74,6 +74,9 @@ func (a *alerter) exec(conn **lrmd.Client, job lrmd.Alert) error {
 
 // readAlerts asks the CIB for the alerts' configuration; alertsRead takes it.
 func (d *daemon) readAlerts() {
+	if d.cib == nil {
+		return // cibFound asks
+	}
 	d.config = d.cib.Send(cibclient.Call{Op: cibclient.Query, Section: alertConfig, Options: cibclient.XPath | cibclient.ScopeLocal})
 	d.core.SkipTokens(d.config)
 }

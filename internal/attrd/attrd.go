@@ -59,6 +59,7 @@ func serve(k *daemonkit.Kit) pcmk.Exit {
 	d := &daemon{
 		kit: k, log: k.Log, alarm: daemonkit.NewAlarm(), stores: map[int]int{}, alerter: newAlerter(k.Log),
 		clients: make(chan crmipc.Event, 64), cluster: make(chan crmcluster.Event, 64), cibNews: make(chan client.Event, 64),
+		cibBack: make(chan *client.Conn, 1),
 	}
 	defer d.close()
 	if status, ok := d.open(); !ok {
@@ -98,15 +99,18 @@ type daemon struct {
 
 	server *crmipc.Server
 	group  *crmcluster.Cluster
-	cib    *client.Conn
+	cib    *client.Conn // nil while the CIB manager is away
+	lostAt time.Time    // since when it is
 
 	clients chan crmipc.Event
 	cluster chan crmcluster.Event
 	cibNews chan client.Event
+	cibBack chan *client.Conn // a new connection, nil: the attempt failed
 
 	stores  map[int]int // token of a write under way, by the number of its request
 	overdue daemonkit.Timers[int]
-	erase   int // number of the request that clears this node's attributes
+	refused []int // tokens of writes that could not be asked for
+	erase   int   // number of the request that clears this node's attributes
 
 	config  int // number of the request for the alerts' configuration
 	alerts  []alerts.Alert
@@ -132,7 +136,11 @@ func (d *daemon) open() (pcmk.Exit, bool) {
 	d.log.Info("Cluster connection active")
 	d.peers = crmcluster.NewPeers(d.group.NodeID(), d.group.Name(), false)
 	d.core = core.New(core.Config{Self: d.group.Name(), SelfID: d.group.NodeID()})
-	d.eraseOwn()
+	if pcmk.IsTrue(pcmk.Env(pcmk.EnvRespawned)) {
+		d.restoreOwn()
+	} else {
+		d.eraseOwn()
+	}
 	d.readAlerts()
 	d.core.Joined(moment(), d.group.Name(), d.group.NodeID())
 	d.core.Start(moment())
@@ -159,9 +167,7 @@ func (d *daemon) close() {
 func (d *daemon) connectCIB() (pcmk.Exit, bool) {
 	for try := 1; ; try++ {
 		d.log.Debug(fmt.Sprintf("Connection attempt %d to the CIB manager", try))
-		ctx, cancel := context.WithTimeout(context.Background(), dialPatience)
-		c, err := client.Dial(ctx, service, client.Options{Notify: []string{client.ReplaceNotify, client.DiffNotify}})
-		cancel()
+		c, err := dialCIB()
 		if err == nil {
 			d.cib = c
 			c.Pump(func(ev client.Event) { d.cibNews <- ev })
@@ -177,6 +183,12 @@ func (d *daemon) connectCIB() (pcmk.Exit, bool) {
 		case <-time.After(time.Duration(try) * time.Second):
 		}
 	}
+}
+
+func dialCIB() (*client.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dialPatience)
+	defer cancel()
+	return client.Dial(ctx, service, client.Options{Notify: []string{client.ReplaceNotify, client.DiffNotify}})
 }
 
 // eraseOwn clears what the CIB holds of this node's attributes: there are none
@@ -200,6 +212,11 @@ func moment() election.Moment {
 func (d *daemon) loop() pcmk.Exit {
 	for {
 		d.carryOut()
+		for ; len(d.refused) > 0; d.carryOut() {
+			token := d.refused[0]
+			d.refused = d.refused[1:]
+			d.core.Stored(moment(), token, pcmk.RC(unix.ENOTCONN))
+		}
 		d.alarm.Set(earliest(d.core.Deadline(), d.overdue.Deadline()))
 		select {
 		case <-d.kit.Term:
@@ -222,10 +239,15 @@ func (d *daemon) loop() pcmk.Exit {
 			d.peer(ev)
 		case ev := <-d.cibNews:
 			if ev.Kind == client.Lost {
-				d.log.Crit("Lost connection to the CIB manager, shutting down", "why", ev.Err)
+				d.cibLost(ev.Err)
+			} else {
+				d.news(ev)
+			}
+		case c := <-d.cibBack:
+			if !d.cibFound(c) {
+				d.log.Crit("Lost connection to the CIB manager, shutting down")
 				return pcmk.ExitDisconnect
 			}
-			d.news(ev)
 		}
 	}
 }
@@ -373,6 +395,10 @@ func (d *daemon) store(e core.Store) {
 	call := client.Call{Op: client.Modify, Section: "status", Data: wire.EncodeWrite(e.Write), Options: client.QuorumOverride, User: e.Write.User}
 	if e.Write.Unset() {
 		call.Options |= client.MixedUpdate | client.ScopeLocal
+	}
+	if d.cib == nil {
+		d.refused = append(d.refused, e.Token)
+		return
 	}
 	id := d.cib.Send(call)
 	d.stores[id] = e.Token

@@ -19,6 +19,7 @@ const (
 	EnvBlackbox    = "blackbox"
 	EnvNodeStart   = "node_start_state"
 	EnvMCP         = "mcp"
+	EnvRespawned   = "respawned" // pacemakerd starts a daemon again that ended unexpectedly
 	EnvClusterType = "cluster_type"
 	EnvQuorumType  = "quorum_type"
 	EnvShutdown    = "shutdown_delay"

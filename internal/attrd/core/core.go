@@ -130,6 +130,24 @@ func (c *Core) Start(at election.Moment) {
 		Name: wire.ProtocolAttr, Value: strconv.Itoa(wire.Protocol), Host: c.cfg.Self, HostID: c.cfg.SelfID, Private: true}})
 }
 
+// Restore takes over what the CIB has of this node's values, after an unexpected end
+// of this daemon. It is to be called before anything else, if at all. Peers that have
+// forgotten them are told when the writer tells what it knows.
+func (c *Core) Restore(values []wire.Value) {
+	for _, v := range values {
+		a := c.attrs[v.Name]
+		if a == nil {
+			a = newAttribute(v)
+			c.attrs[v.Name] = a
+		}
+		a.values[key(v.Host)] = &value{host: v.Host, hostID: v.HostID, current: v.Value}
+		c.tracef(election.LevelInfo, "Restored %s[%s]=%s from the CIB", v.Name, v.Host, v.Value)
+		if v.Name == "shutdown" {
+			c.leaving = v.Value != "0"
+		}
+	}
+}
+
 // SkipTokens has the tokens go on after used: the shell makes requests of its own,
 // and so a token is the number that a write has in the CIB's log. No write may be
 // waiting in the effects.

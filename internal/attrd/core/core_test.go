@@ -74,6 +74,12 @@ func (v *cluster) start(name string) *member {
 			delete(v.cib, k)
 		}
 	}
+	v.join(m)
+	return m
+}
+
+// join has a new attribute manager come to the group.
+func (v *cluster) join(m *member) {
 	for _, p := range v.members {
 		if p.up {
 			m.c.Joined(v.at(m), p.name, p.id)
@@ -85,10 +91,19 @@ func (v *cluster) start(name string) *member {
 	}
 	m.c.Start(v.at(m))
 	v.take(m)
-	return m
 }
 
 func (v *cluster) kill(m *member) {
+	v.crash(m)
+	for k := range v.cib { // the DC does this
+		if strings.HasPrefix(k, fmt.Sprint(m.id, "/")) {
+			delete(v.cib, k)
+		}
+	}
+}
+
+// crash ends the attribute manager alone; its node stays.
+func (v *cluster) crash(m *member) {
 	m.up = false
 	v.queue = slices.DeleteFunc(v.queue, func(l letter) bool { return l.from == m })
 	for _, p := range v.members {
@@ -97,11 +112,19 @@ func (v *cluster) kill(m *member) {
 			v.take(p)
 		}
 	}
-	for k := range v.cib { // the DC does this
-		if strings.HasPrefix(k, fmt.Sprint(m.id, "/")) {
-			delete(v.cib, k)
+}
+
+// respawn is what pacemakerd does then.
+func (v *cluster) respawn(m *member) {
+	m.up, m.c = true, New(Config{Self: m.name, SelfID: m.id})
+	var own []wire.Value
+	for _, k := range slices.Sorted(maps.Keys(v.cib)) {
+		if name, ok := strings.CutPrefix(k, fmt.Sprint(m.id, "/")); ok {
+			own = append(own, wire.Value{Name: name, Value: v.cib[k], Host: m.name, HostID: m.id})
 		}
 	}
+	m.c.Restore(own)
+	v.join(m)
 }
 
 // take carries out a member's effects.
@@ -373,6 +396,53 @@ func TestEverybodyAgrees(t *testing.T) {
 		}
 		if writers != 1 {
 			t.Fatalf("seed %d: %d writers", seed, writers)
+		}
+	}
+}
+
+// TestKilledAndRespawned: an attribute manager that is killed, the writer or another,
+// costs no value, whoever changes what meanwhile.
+func TestKilledAndRespawned(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		v := newCluster()
+		for i := range 1 + int(seed%4) {
+			v.start(fmt.Sprintf("n%d", i+1))
+			v.settle()
+		}
+		want := map[string]string{}
+		set := func(m *member) {
+			name, value := fmt.Sprintf("a%d", rng.IntN(4)), strconv.Itoa(rng.IntN(100)+1)
+			m.c.Request(v.at(m), nil, "tester", wire.Message{Root: "create_attrd_op", Value: wire.Value{Name: name, Task: wire.Update, Value: value}})
+			v.take(m)
+			want[fmt.Sprintf("%d/%s", m.id, name)] = value
+		}
+		for range 4 {
+			for range 6 {
+				set(v.members[rng.IntN(len(v.members))])
+			}
+			v.advance(10 * time.Second)
+			m := v.members[rng.IntN(len(v.members))]
+			v.crash(m)
+			for range rng.IntN(4) {
+				if len(v.queue) > 0 {
+					v.deliver()
+				}
+				if p := v.members[rng.IntN(len(v.members))]; p.up && rng.IntN(2) == 0 {
+					set(p)
+				}
+			}
+			v.settle() // changes between coming and the writer's answer have a gap (docs/compatibility.md)
+			v.respawn(m)
+			v.advance(10 * time.Second)
+			for _, m := range v.members {
+				if got := v.values(m); !maps.Equal(got, want) {
+					t.Fatalf("seed %d: %s holds %v, want %v\n%s", seed, m.name, got, want, v.log.String())
+				}
+			}
+			if !maps.Equal(v.cib, want) {
+				t.Fatalf("seed %d: CIB holds %v, want %v\n%s", seed, v.cib, want, v.log.String())
+			}
 		}
 	}
 }
