@@ -406,7 +406,9 @@ func (s *Super) revive(ev Looked) {
 		s.log(Warning, "One-off suppressing strict respawning of a child process %s, appears alright per %s IPC end-point", c.Program, c.Endpoint)
 		c.pid, c.adopted = ev.PID, true
 	case c.Grouped && !ev.Cluster:
-		s.log(Notice, "Not respawning %s subdaemon until cluster returns", c.Program)
+		if !c.retry {
+			s.log(Notice, "Not respawning %s subdaemon until cluster returns", c.Program)
+		}
 		c.retry = true
 	default:
 		s.log(Notice, "Respawning %s subdaemon after unexpected exit", c.Program)
@@ -454,6 +456,12 @@ func (s *Super) checked(now time.Time, ev Looked) {
 	case Unresponsive:
 		if !c.respawn && c.ends <= maxRespawn {
 			s.lastGood = now // it is down because it is to be
+		}
+		if c.pid == 0 && c.retry && c.respawn && !s.stopping {
+			// Corosync may have been busy when it was asked, and not gone: then nothing tells
+			// of its return, and upstream never starts the daemon again.
+			s.do(Look{Daemon: ev.Daemon, AfterExit: true})
+			return
 		}
 		if !c.adopted {
 			return // its end comes by itself

@@ -114,6 +114,21 @@ func TestRespawn(t *testing.T) {
 	r.want(Looked{Daemon: based, Result: Unresponsive, AfterExit: true}, "")
 	r.want(ClusterBack{}, "respawn based")
 	r.want(ClusterBack{}, "")
+	// It was busy and not gone: the next look of the round asks again.
+	r.want(r.dies(based, 9, 0), "look based")
+	r.want(Looked{Daemon: based, Result: Unresponsive, AfterExit: true}, "")
+	for got := ""; got != "look based"; {
+		if got = r.tick(); got == "look based" {
+			break
+		}
+		for i := range pcmk.Daemons() {
+			if got == "look "+name(i) {
+				r.step(Looked{Daemon: i, Tracked: r.s.children[i].pid, PID: r.s.children[i].pid, Result: Alive})
+			}
+		}
+	}
+	r.want(Looked{Daemon: based, Result: Unresponsive}, "look based")
+	r.want(Looked{Daemon: based, Result: Unresponsive, AfterExit: true, Cluster: true}, "respawn based")
 	// Somebody else serves its socket.
 	r.want(r.dies(fenced, 9, 0), "look fenced")
 	r.want(Looked{Daemon: fenced, PID: 77, Result: Alive, AfterExit: true, Cluster: true}, "")
