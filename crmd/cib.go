@@ -67,9 +67,10 @@ type cibWait struct {
 // second time. The original ends instead, and its node's controller is missed.
 type cibConn struct {
 	c       *Controller
-	conn    *client.Conn
-	busy    bool // connecting
-	last    int  // number of the newest request
+	conn    cibLink                                // nil while there is none
+	dial    func(context.Context) (cibLink, error) // dialCIB but in tests
+	busy    bool                                   // connecting
+	last    int                                    // number of the newest request
 	waiting map[int]cibWait
 	numbers map[int]int // of the connection's requests, as the controller knows them
 	tries   int
@@ -78,7 +79,23 @@ type cibConn struct {
 }
 
 func newCIBConn(c *Controller) *cibConn {
-	return &cibConn{c: c, waiting: map[int]cibWait{}, numbers: map[int]int{}}
+	return &cibConn{c: c, dial: dialCIB, waiting: map[int]cibWait{}, numbers: map[int]int{}}
+}
+
+// cibLink is one connection, a client.Conn.
+type cibLink interface {
+	Send(client.Call) int
+	Pump(func(client.Event))
+	Flush(context.Context)
+	Close() error
+}
+
+func dialCIB(ctx context.Context) (cibLink, error) {
+	conn, err := client.Dial(ctx, "crmd", client.Options{Service: client.Shared, Notify: []string{client.ReplaceNotify, client.DiffNotify}})
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
 }
 
 // How long connecting may take (controld_based.c: do_cib_control, which tries 30
@@ -106,12 +123,12 @@ func (k *cibConn) connect() {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 		defer cancel()
-		conn, err := client.Dial(ctx, "crmd", client.Options{Service: client.Shared, Notify: []string{client.ReplaceNotify, client.DiffNotify}})
+		conn, err := k.dial(ctx)
 		k.c.post(func() { k.dialled(conn, err) })
 	}()
 }
 
-func (k *cibConn) dialled(conn *client.Conn, err error) {
+func (k *cibConn) dialled(conn cibLink, err error) {
 	k.busy = false
 	c := k.c
 	if err != nil {
@@ -162,7 +179,7 @@ func (k *cibConn) notDialled(err error) {
 }
 
 // incoming is an answer, a notification or the end of the connection.
-func (k *cibConn) incoming(conn *client.Conn, ev client.Event) {
+func (k *cibConn) incoming(conn cibLink, ev client.Event) {
 	if conn != k.conn {
 		return
 	}

@@ -92,6 +92,18 @@ func TestStory(t *testing.T) {
 	w.want(t, "Transition 3 (Complete=3, Pending=0, Fired=0, Skipped=0, Incomplete=0, Source=pe-input-0.bz2): Complete", "finished done")
 }
 
+// TestMissed: of a history that is read after changes were not told the results that
+// are waited for count, and no failure of before.
+func TestMissed(t *testing.T) {
+	w := begun(t)
+	old := result(2, 1, 0, "a_monitor_10000").Results[0]
+	old.Key = "2:2:0:" + testUUID
+	other := result(2, 1, 0, "a_start_0").Results[0]
+	other.Key = "2:3:0:bbbbbbbb-bbbb-cccc-dddd-eeeeeeeeeeee"
+	w.step(Missed{Results: []Result{old, other, result(1, 7, 7, "a_monitor_0").Results[0]}})
+	w.want(t, "Initiating start operation a_start_0 locally on n1 | action 2", "invoke a_start_0 on n1")
+}
+
 // TestFailure: a start that fails aborts the transition, which ends when the fencing has.
 func TestFailure(t *testing.T) {
 	w := begun(t)
