@@ -23,7 +23,7 @@ type ring struct {
 	now   time.Time
 	log   []packet // all messages, and changes of the group with from empty
 	nodes []*member
-	log2  []string // what happened, for a failure
+	notes []string // what happened, for a failure
 }
 
 // member is a node; its engine lives from one kill to the next.
@@ -31,7 +31,6 @@ type member struct {
 	name   string
 	engine *Engine
 	at     int // what of the log it was given
-	old    bool
 	disk   *xmltree.Node
 	up     bool
 	lives  int
@@ -124,7 +123,7 @@ func (r *ring) settle(m *member) {
 			m.asked--
 		case Log:
 			if x.Level <= Notice {
-				r.log2 = append(r.log2, m.name+": "+x.Text)
+				r.notes = append(r.notes, m.name+": "+x.Text)
 			}
 		}
 	}
@@ -172,14 +171,14 @@ func (r *ring) check(seed uint64) {
 	want, of := "", ""
 	for _, m := range r.nodes {
 		if !m.engine.CaughtUp() {
-			r.t.Fatalf("seed %d: %s waits for ever\n%s", seed, m.name, strings.Join(r.log2, "\n"))
+			r.t.Fatalf("seed %d: %s waits for ever\n%s", seed, m.name, strings.Join(r.notes, "\n"))
 		}
 		if m.asked != 0 {
-			r.t.Fatalf("seed %d: %d requests of clients of %s are not answered\n%s", seed, m.asked, m.name, strings.Join(r.log2, "\n"))
+			r.t.Fatalf("seed %d: %d requests of clients of %s are not answered\n%s", seed, m.asked, m.name, strings.Join(r.notes, "\n"))
 		}
 		got := digest.Versioned(m.engine.Root(), doc.FeatureSet) + " " + version(m.engine.Root()).String()
 		if want != "" && got != want {
-			r.t.Fatalf("seed %d: %s has %s %s\n%s has %s\n%s", seed, m.name, got, m.engine.Root(), of, want, strings.Join(r.log2, "\n"))
+			r.t.Fatalf("seed %d: %s has %s %s\n%s has %s\n%s", seed, m.name, got, m.engine.Root(), of, want, strings.Join(r.notes, "\n"))
 		}
 		want, of = got, m.name
 	}

@@ -264,48 +264,13 @@ func (c *controlled) powerLoss() {
 }
 
 // TestControldNeighbours: with our controller on all nodes failures are counted,
-// and quorum is lost and found. In the full count each daemon is killed in turn
-// before, on the DC and on another node: it comes back, nothing is fenced and
-// nothing moves (TestDaemonKills has one node of that).
+// and quorum is lost and found. (TestDaemonKills kills daemons.)
 func TestControldNeighbours(t *testing.T) {
 	c := startControlled(t, []string{"n1", "n2", "n3"})
 	all := c.lab.Members()
 	c.until("everything started", all, settled("n1", "n2", "n3"))
-	var kill []string
-	if os.Getenv("E2E_LONG") != "" {
-		kill = []string{"pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-fenced", "pacemaker-based", "pacemaker-execd", controld}
-	}
-	for _, daemon := range kill {
-		dc := c.lab.Node(all[0].DC(c.ctx))
-		rest, _ := c.rest(dc)
-		for _, n := range []*lab.Node{rest[0], dc} {
-			c.killed(n, daemon)
-		}
-	}
 	c.failure()
 	c.quorumLoss()
-}
-
-func (c *controlled) killed(n *lab.Node, daemon string) {
-	c.Helper()
-	pid := strings.TrimSpace(c.run(n, "pidof", daemon))
-	where := active(c.view(n), "d1")
-	start := time.Now()
-	c.run(n, "kill", "-9", pid)
-	testwait.For(c, 30*time.Second, "another "+daemon, func() bool {
-		r, err := n.Exec(c.ctx, "pidof", daemon)
-		return err == nil && strings.TrimSpace(r.Stdout) != pid
-	})
-	c.until("everything still started after "+daemon+" of "+n.Name()+" was killed", c.lab.Members(), settled("n1", "n2", "n3"))
-	c.until("a controller at rest", c.lab.Members(), func(*xmltree.Node) bool {
-		r, err := n.Exec(c.ctx, "crmadmin", "-S", c.lab.Members()[0].DC(c.ctx))
-		return err == nil && strings.Contains(r.Stdout, "S_IDLE")
-	})
-	if now := active(c.view(n), "d1"); !slices.Equal(now, where) {
-		c.Errorf("d1 moved from %v to %v when %s of %s was killed", where, now, daemon, n.Name())
-	}
-	c.noFencing(daemon + " of " + n.Name() + " was killed")
-	c.Logf("%s of %s: %.1f s", daemon, n.Name(), time.Since(start).Seconds())
 }
 
 // failure: a resource that stopped by itself is restarted, its failure counted
