@@ -12,10 +12,14 @@ import (
 )
 
 const (
-	// helperPatience is how long one peer may take to send its CIB.
+	// groupPatience is how long the group may take to have us and to order our question:
+	// a ring that forms anew takes seconds. Longer than that, changes do not get through
+	// either.
+	groupPatience = 20 * time.Second
+	// helperPatience is how long the peer may take then to send its CIB.
 	helperPatience = 3 * time.Second
 	// maxHelpers is how many peers are asked: clients wait meanwhile, and they
-	// give up after ten seconds.
+	// give up after ten seconds and come back.
 	maxHelpers = 3
 	// maxKept bounds what is kept while the CIB is awaited. More than that in so
 	// short a time means that the peers are not what is slow.
@@ -69,7 +73,7 @@ func (e *Engine) CatchUp(now time.Time) {
 	if e.cfg.StandAlone || e.status != patch.OK {
 		return
 	}
-	e.catch = catchUp{active: true, mark: -1, until: now.Add(helperPatience)}
+	e.catch = catchUp{active: true, mark: -1, until: now.Add(groupPatience)}
 }
 
 // CaughtUp says whether requests are answered.
@@ -109,7 +113,7 @@ func (c *catchUp) ask(e *Engine, now time.Time) {
 	}
 	c.asked = append(c.asked, c.others[i])
 	c.id = strconv.FormatInt(now.UnixMicro()+int64(len(c.asked)), 10)
-	c.mark, c.until = -1, now.Add(helperPatience)
+	c.mark, c.until = -1, now.Add(groupPatience)
 	e.log(Info, "Requesting the current CIB from "+c.others[i])
 	e.put(Send{XML: xmltree.New("sync-me", attr("t", "cib"), attr("cib_op", opSyncOne), attr("cib_callid", c.id),
 		attr("cib_host", c.others[i]), attr("cib_delegated_from", e.cfg.Node))})
@@ -130,7 +134,7 @@ func (c *catchUp) message(e *Engine, now time.Time, from string, msg *xmltree.No
 	ours := !c.ready && len(c.asked) > 0 && msg.Attr("cib_callid") == c.id
 	switch op := msg.Attr("cib_op"); {
 	case ours && op == opSyncOne && strings.EqualFold(from, e.cfg.Node):
-		c.mark = len(c.kept)
+		c.mark, c.until = len(c.kept), now.Add(helperPatience)
 	case ours && op == "cib_replace" && c.mark >= 0 && strings.EqualFold(msg.Attr("cib_isreplyto"), e.cfg.Node):
 		c.adopt(e, now, from, msg)
 	default:

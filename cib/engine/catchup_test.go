@@ -151,7 +151,7 @@ func (r *ring) change(m *member) {
 // rest delivers everything, in a random order of the nodes, and lets the time pass
 // in which peers that were killed after the question do not answer.
 func (r *ring) rest() {
-	for range helperPatience * maxHelpers / time.Second {
+	for range (groupPatience + helperPatience) * maxHelpers / time.Second {
 		for {
 			r.rng.Shuffle(len(r.nodes), func(i, j int) { r.nodes[i], r.nodes[j] = r.nodes[j], r.nodes[i] })
 			if !slices.ContainsFunc(r.nodes, r.deliver) {
@@ -243,22 +243,30 @@ func TestAloneAtStart(t *testing.T) {
 	e.Connect(Client{ID: "c", User: "root", Privileged: true, Write: true})
 	e.Request(r.now, "c", 9, true, parse(t, `<cib_command t="cib" cib_op="cib_query" cib_callid="1" cib_callopt="4096"/>`))
 	e.Group(r.now, []string{"n2", "n3"})
-	for _, at := range []time.Duration{helperPatience - 1, helperPatience, 2*helperPatience - 1} {
-		e.Tick(r.now.Add(at))
-		if e.Resume(r.now) || e.CaughtUp() {
-			t.Fatalf("gave up after %v", at)
+	var asked []string
+	own := func() { // the question comes back to this node
+		for _, x := range e.Take() {
+			if x, ok := x.(Send); ok {
+				asked = append(asked, x.XML.Attr("cib_host"))
+				e.Message(r.now, "n1", parse(t, x.XML.String()))
+			}
 		}
 	}
-	var asked []string
+	for range 2 {
+		own()
+		for _, wait := range []time.Duration{helperPatience - 1, 1} {
+			if e.Resume(r.now) || e.CaughtUp() {
+				t.Fatalf("gave up after %v", r.now)
+			}
+			r.now = r.now.Add(wait)
+			e.Tick(r.now)
+		}
+	}
 	answered := false
-	e.Tick(r.now.Add(2 * helperPatience))
 	for e.Resume(r.now) {
 	}
 	for _, x := range e.Take() {
-		switch x := x.(type) {
-		case Send:
-			asked = append(asked, x.XML.Attr("cib_host"))
-		case Reply:
+		if x, ok := x.(Reply); ok {
 			answered = x.ID == 9
 		}
 	}
