@@ -232,7 +232,7 @@ func (b *builder) orderPair(n *xmltree.Node, k kind, sym symmetry) {
 	if least := minInstances(first, n); least > 0 {
 		b.orderMin(n.ID(), first, ft, then, tt, flags, least)
 	} else {
-		OrderTasks(first, ft, then, tt, flags)
+		b.orderTasks(n.ID(), first, ft, then, tt, flags)
 	}
 	if sym != symmetric {
 		return
@@ -245,7 +245,13 @@ func (b *builder) orderPair(n *xmltree.Node, k kind, sym symmetry) {
 	if k == optional && then.RestartDependents {
 		flags |= model.ImpliesFirst
 	}
-	OrderTasks(then, tt, first, ft, flags)
+	b.orderTasks(n.ID(), then, tt, first, ft, flags)
+}
+
+// orderTasks is OrderTasks for a constraint of the configuration.
+func (b *builder) orderTasks(id string, first *model.Resource, firstTask string, then *model.Resource, thenTask string, t model.Order) {
+	Order(b.c, model.Ordering{ID: id, FirstRsc: first, FirstKey: model.Key(first.ID, firstTask, 0), ThenRsc: then,
+		ThenKey: model.Key(then.ID, thenTask, 0), Type: t})
 }
 
 func orDefault(s, def string) string {
@@ -318,10 +324,10 @@ func (b *builder) orderWithin(s *set, parent kind, parentSym string, hasSym bool
 		switch {
 		case k == serialize:
 			for _, then := range rs[i+1:] {
-				OrderTasks(r, task, then, task, flags)
+				b.orderTasks(s.id, r, task, then, task, flags)
 			}
 		case sequential && i > 0:
-			OrderTasks(rs[i-1], task, r, task, flags)
+			b.orderTasks(s.id, rs[i-1], task, r, task, flags)
 		}
 	}
 	if sym == asymmetric || !sequential {
@@ -330,7 +336,7 @@ func (b *builder) orderWithin(s *set, parent kind, parentSym string, hasSym bool
 	task = invert(task)
 	flags = orderFlags(k, task, inverse)
 	for i := 1; i < len(rs); i++ {
-		OrderTasks(rs[i], task, rs[i-1], task, flags)
+		b.orderTasks(s.id, rs[i], task, rs[i-1], task, flags)
 	}
 	return true
 }
@@ -363,7 +369,7 @@ func (b *builder) orderBetween(id string, s1, s2 *set, k kind, sym symmetry) boo
 			s2 = s2.only(0)
 		}
 	}
-	return b.pairs(s1, s2, func(f, t *model.Resource) { OrderTasks(f, t1, t, t2, flags) })
+	return b.pairs(s1, s2, func(f, t *model.Resource) { b.orderTasks(id, f, t1, t, t2, flags) })
 }
 
 // orderAny orders a set after any member of another, by way of a pseudo-action.

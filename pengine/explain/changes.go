@@ -22,8 +22,8 @@ type Change struct {
 type Step struct {
 	Remedy  string // name of the kind of change
 	Text    string
-	Command string // how to do it, empty where no command does
-	apply   func(cib *xmltree.Node)
+	Command string                  // how to do it, empty where no command does
+	Apply   func(cib *xmltree.Node) // makes the change on a copy of the CIB
 }
 
 // maxAlso bounds how many other resources are named that a change moves.
@@ -52,6 +52,7 @@ func (e *Explainer) changes(a *Answer, s *subject, n *model.Node) {
 		if g.role = model.Promoted; g.reached(e.run) {
 			return
 		}
+		a.Promote = true
 	}
 	a.Tried = true
 	steps := g.candidates(a)
@@ -101,7 +102,7 @@ func (g *goal) try(steps []Step) (Change, bool) {
 	e.budget--
 	cib := e.cib.Copy()
 	for _, s := range steps {
-		s.apply(cib)
+		s.Apply(cib)
 	}
 	r, err := e.schedule(cib, false)
 	if err != nil || !g.reached(r) {
@@ -219,8 +220,8 @@ func (g *goal) prefer(k score.Score) Step {
 		if sum := score.Add(was, k); sum < model.Inf && was > -model.Inf {
 			id = l.ID()
 			return Step{Remedy: "raise-score", Text: "raise the score of location constraint " + id + " by " + k.String() + " to " + sum.String(),
-				Command: "cibadmin --modify --xml-text '<rsc_location id=\"" + id + "\" score=\"" + sum.String() + "\"/>'",
-				apply:   func(cib *xmltree.Node) { setByID(cib, "rsc_location", id, "score", sum.String()) }}
+				Command: "cibadmin --modify --scope constraints --xml-text '<rsc_location id=\"" + id + "\" score=\"" + sum.String() + "\"/>'",
+				Apply:   func(cib *xmltree.Node) { setByID(cib, "rsc_location", id, "score", sum.String()) }}
 		}
 	}
 	x := xmltree.New("rsc_location", xmltree.Attr{Name: "id", Value: id}, xmltree.Attr{Name: "rsc", Value: rsc},
@@ -233,7 +234,7 @@ func (g *goal) prefer(k score.Score) Step {
 		text = "make it prefer " + g.node.Name + role + " above all"
 	}
 	return Step{Remedy: "add-score", Text: text, Command: "cibadmin --create --scope constraints --xml-text '" + x.String() + "'",
-		apply: func(cib *xmltree.Node) { place(cib, "configuration", "constraints").Add(x.Copy()) }}
+		Apply: func(cib *xmltree.Node) { place(cib, "configuration", "constraints").Add(x.Copy()) }}
 }
 
 // owner is the resource that a constraint would name: members go with what holds them.

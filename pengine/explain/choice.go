@@ -92,15 +92,27 @@ func (e *Explainer) promotion(a *NodeAnswer, p *model.Resource) {
 	case inst.State(false) == model.Promoted:
 		f.Kind = PromotedBest
 	case inst.IsDisabled():
-		f.Kind, f.ID = TargetUnpromoted, e.metaID(inst, "target-role")
+		f.Kind, f.Rsc, f.ID = TargetUnpromoted, inst.PrintID(), e.metaID(inst, "target-role")
 	case none && total < 0 && total > -model.Inf:
 		f.Kind = PromotionNone
 	case total < 0:
 		f.Kind = PromotionNegative
+	case promotedOn(top, inst.Location(model.Planned)) >= top.Clone.PromotedNodeMax:
+		f.Kind, f.Limit = PromotedNodeMax, itoa(top.Clone.PromotedNodeMax)
 	default:
 		f.Kind = PromotedMax
 	}
 	a.Choice = append(a.Choice, f)
+}
+
+// promotedOn counts the instances that are promoted on a node.
+func promotedOn(top *model.Resource, n *model.Node) (count int) {
+	for _, k := range top.Children {
+		if k.Location(model.Planned) == n && k.State(false) == model.Promoted {
+			count++
+		}
+	}
+	return count
 }
 
 // promotionAttrOf returns the node attribute with the promotion score of an instance;

@@ -71,12 +71,29 @@ type Query struct {
 type Unknown struct {
 	What, Name string
 	Similar    []string // names that may have been meant
+	Known      []string // names that there are, when none is similar
+}
+
+// maxKnown bounds how many names an error lists.
+const maxKnown = 12
+
+func unknown(what, name string, names []string) error {
+	u := &Unknown{What: what, Name: name, Similar: similar(name, names)}
+	if len(u.Similar) == 0 {
+		u.Known = names
+	}
+	return u
 }
 
 func (u *Unknown) Error() string {
 	text := "there is no " + u.What + " '" + u.Name + "'"
-	if len(u.Similar) > 0 {
+	switch {
+	case len(u.Similar) > 0:
 		text += "; did you mean " + strings.Join(u.Similar, " or ") + "?"
+	case len(u.Known) > maxKnown:
+		text += "; there are " + strings.Join(u.Known[:maxKnown], ", ") + " and more"
+	case len(u.Known) > 0:
+		text += "; there are " + strings.Join(u.Known, ", ")
 	}
 	return text
 }
@@ -100,6 +117,7 @@ type Answer struct {
 	Changes  []Change
 	Tried    bool   // changes were looked for
 	Asked    string // the node of the question
+	Promote  bool   // it is there; the changes would promote it
 	Recheck  int64  // when time alone will change something, 0 for never
 }
 
@@ -129,7 +147,7 @@ func (e *Explainer) Resource(q Query) (*Answer, error) {
 	var only *model.Node
 	if q.Node != "" {
 		if only = e.c.Node(q.Node); only == nil {
-			return nil, &Unknown{"node", q.Node, similar(q.Node, e.nodeNames())}
+			return nil, unknown("node", q.Node, e.nodeNames())
 		}
 	}
 	a := &Answer{Resource: s.name, Variant: s.variant(), Recheck: e.c.RecheckBy}
@@ -156,7 +174,10 @@ func (e *Explainer) Resource(q Query) (*Answer, error) {
 // hidden says whether a node is of no interest: the node of another bundle's or
 // guest's, where the resource can never be.
 func (e *Explainer) hidden(s *subject, n *model.Node) bool {
-	if !n.IsGuest() {
+	if !n.IsGuest() && !s.parts[0].Bundled() {
+		return false
+	}
+	if n.Kind != model.Remote && s.parts[0].Bundled() && s.parts[0].Top() == s.parts[0] {
 		return false
 	}
 	return !slices.ContainsFunc(s.parts, func(p *model.Resource) bool {
@@ -220,6 +241,9 @@ func (s *subject) variant() string {
 	case s.top.IsClone():
 		return "clone"
 	}
+	if p := s.top.Parent; p != nil {
+		return "primitive in " + p.ID
+	}
 	return "primitive"
 }
 
@@ -262,7 +286,7 @@ func (e *Explainer) subject(name string) (*subject, error) {
 	if len(same) > 0 {
 		return &subject{name: name, top: same[0].Top(), parts: same}, nil
 	}
-	return nil, &Unknown{"resource", name, similar(name, names)}
+	return nil, unknown("resource", name, names)
 }
 
 // walk visits all resources, those that bundles are made of too.
@@ -294,6 +318,25 @@ func (e *Explainer) walk(f func(*model.Resource)) {
 func (e *Explainer) nodeNames() (out []string) {
 	for _, n := range e.c.Nodes {
 		out = append(out, n.Name)
+	}
+	return out
+}
+
+// times sorts names and says how often those come that come more than once.
+func times(nodes []string) (out []string) {
+	model.MergeSort(nodes, model.CompareNames)
+	for i, n := range nodes {
+		if i > 0 && nodes[i-1] == n {
+			continue
+		}
+		k := i
+		for k < len(nodes) && nodes[k] == n {
+			k++
+		}
+		if k -= i; k > 1 {
+			n += fmt.Sprintf(" (%d times)", k)
+		}
+		out = append(out, n)
 	}
 	return out
 }
@@ -371,8 +414,7 @@ func Where(places []Place) string {
 	slices.Sort(roles)
 	var out []string
 	for _, r := range roles {
-		nodes := by[r]
-		model.MergeSort(nodes, model.CompareNames)
+		nodes := times(by[r])
 		out = append(out, fmt.Sprintf("on %s (%s)", strings.Join(nodes, ", "), r))
 	}
 	return strings.Join(out, ", ")

@@ -51,8 +51,8 @@ func (e *Explainer) answer(s *subject, p *model.Resource, n *model.Node) NodeAns
 	if !a.Known && !a.Chosen {
 		a.Reasons = append(a.Reasons, Finding{Kind: NotAllowed, Node: n.Name})
 	}
-	if p == s.top && p.Variant > model.Group && !a.Chosen {
-		a.Reasons = append(a.Reasons, e.full(s))
+	if !a.Chosen && full(s) {
+		a.Reasons = append(a.Reasons, Finding{Kind: CloneMax, Limit: itoa(len(s.parts)), Rsc: s.top.ID})
 	}
 	if a.Chosen {
 		a.Role = d.NextRole.String()
@@ -67,9 +67,29 @@ func (e *Explainer) answer(s *subject, p *model.Resource, n *model.Node) NodeAns
 	return a
 }
 
-// full says why a clone or bundle has no more instances.
-func (e *Explainer) full(s *subject) Finding {
-	return Finding{Kind: CloneMax, Score: -model.Inf, Limit: itoa(len(s.parts)), Rsc: s.top.ID}
+// full says whether all instances of a clone or bundle have a place.
+func full(s *subject) bool {
+	for _, p := range s.parts {
+		if decider(p).Assigned == nil {
+			return false
+		}
+	}
+	return s.top.Variant > model.Group
+}
+
+// standbyFailure is the failure that put a node on standby.
+func (e *Explainer) standbyFailure(n *model.Node) Finding {
+	for _, o := range e.c.Failed {
+		if o.Node != n || o.Rsc == nil {
+			continue
+		}
+		for _, op := range o.Rsc.Ops {
+			if op.Name == o.Task && op.IntervalMS == o.IntervalMS && op.OnFail == "standby" {
+				return Finding{Op: opName(o), Rsc: o.Rsc.XMLID}
+			}
+		}
+	}
+	return Finding{}
 }
 
 // nodeState tells what about the node itself keeps it from running resources.
@@ -93,7 +113,7 @@ func (e *Explainer) nodeState(n *model.Node) (out []Finding) {
 	}
 	switch {
 	case n.StandbyOnFail:
-		add(NodeStandbyOnFail, Finding{})
+		add(NodeStandbyOnFail, e.standbyFailure(n))
 	case n.Standby:
 		add(NodeStandby, Finding{ID: e.nodeAttrID(n, "standby")})
 	}
@@ -150,8 +170,10 @@ func (e *Explainer) scoreFinding(d *model.Resource, w *model.Why) (f Finding, ok
 	}
 	f = Finding{Kind: kind, Score: w.Score, Node: w.Node.Name}
 	switch w.Cause {
-	case model.CauseNode, model.CauseUnusable:
+	case model.CauseNode:
 		return f, w.Node.Usable() || len(e.nodeState(w.Node)) == 0
+	case model.CauseContainer:
+		f.Value = containerText(w.Score)
 	case model.CauseLocation:
 		e.location(&f, w.Location)
 	case model.CauseHealth:
@@ -164,13 +186,10 @@ func (e *Explainer) scoreFinding(d *model.Resource, w *model.Why) (f Finding, ok
 		f.ID = promotionAttr(d, w.Node)
 	case model.CauseFailures:
 		e.failures(&f, d, w.Node)
-	case model.CauseHardError, model.CauseFatalError, model.CauseOnFail, model.CauseNotHere, model.CauseStopFailed:
+	case model.CauseHardError, model.CauseFatalError, model.CauseOnFail, model.CauseNotHere, model.CauseStopFailed, model.CauseFailStop:
 		e.failure(&f, d, w)
 	case model.CauseTargetRole:
-		f.ID = e.metaID(d, "target-role")
-		if e.c.Opt.StopEverything || !d.IsDisabled() && f.ID == "" {
-			return e.stoppedOtherwise(f, d)
-		}
+		return e.targetRole(f, d), true
 	case model.CauseNoTicket, model.CauseStandby, model.CauseTicketLost:
 		ticket(&f, d)
 	case model.CauseLock:
@@ -187,14 +206,25 @@ func (e *Explainer) scoreFinding(d *model.Resource, w *model.Why) (f Finding, ok
 	return f, true
 }
 
-// stoppedOtherwise names what wants a resource stopped when target-role does not.
-func (e *Explainer) stoppedOtherwise(f Finding, d *model.Resource) (Finding, bool) {
-	if o := e.worstFailure(d, nil); o != nil {
-		f.Kind, f.Op, f.Value, f.Of = FailStop, o.Task, resultText(o), o.Node.Name
-		return f, true
+// targetRole names what wants a resource stopped: its target-role, or a failure.
+func (e *Explainer) targetRole(f Finding, d *model.Resource) Finding {
+	if p := e.metaPair(d, "target-role"); p != nil && d.IsDisabled() {
+		f.ID, f.Rsc, f.Value = p.ID(), d.PrintID(), p.Attr("value")
+		return f
 	}
-	f.ID = ""
-	return f, true
+	if o := e.worstFailure(d, nil); o != nil {
+		f.Kind, f.Op, f.Value, f.Of = FailStop, opName(o), resultText(o), o.Node.Name
+		return f
+	}
+	f.Rsc, f.Value = d.PrintID(), model.Stopped.String()
+	return f
+}
+
+func containerText(s score.Score) string {
+	if s > 0 {
+		return "it lives in this guest node"
+	}
+	return "it lives in a container or guest node of its own"
 }
 
 func kindOf(c model.Cause) (Kind, bool) {
@@ -205,10 +235,10 @@ func kindOf(c model.Cause) (Kind, bool) {
 		model.CauseStopFailed: StopFailed, model.CauseTargetRole: TargetRole, model.CauseNoTicket: NoTicket, model.CauseStandby: TicketStandby,
 		model.CauseTicketLost: TicketLost, model.CauseUndiscovered: Undiscovered, model.CauseRemote: RemoteNode, model.CauseContainer: Container,
 		model.CauseLock: Locked, model.CauseCloneMax: CloneMax, model.CauseNodeMax: NodeMax, model.CauseCloneBan: CloneBan,
-		model.CauseUnusable: Unusable, model.CauseCapacity: Capacity, model.CauseOrphan: Orphan, model.CauseUnmanaged: ActiveUnmanaged,
+		model.CauseCapacity: Capacity, model.CauseOrphan: Orphan, model.CauseUnmanaged: ActiveUnmanaged,
 		model.CauseMultiple: MultipleActive, model.CauseFailStop: FailStop, model.CauseWhole: CloneScore,
 	}[c]
-	return k, c != model.CauseNone && c < model.Causes
+	return k, c != model.CauseNone && c != model.CauseUnusable // the latter is told about the node
 }
 
 func (e *Explainer) location(f *Finding, l *model.Location) {
@@ -241,9 +271,9 @@ func (e *Explainer) colocation(f *Finding, d *model.Resource, w *model.Why) {
 	ban := w.Score <= -model.Inf && k.Score > 0
 	switch {
 	case ownColocation(k) == Member:
-		f.Kind, f.ID, f.Value = Member, "", orNowhere(where)
+		f.Kind, f.ID, f.Value = Member, "", goesTo(where)
 	case ownColocation(k) == Container:
-		f.Kind, f.ID, f.Value = Container, "", orNowhere(where)
+		f.Kind, f.ID, f.Value = Container, "", "it belongs to "+other.ID+", which "+goesTo(where)
 	case ban && (where == "" || f.Role != "" && e.inRole(other, k.PrimaryRole) == ""):
 		f.Kind = NotRunningWith
 	case ban:
@@ -288,11 +318,11 @@ func (e *Explainer) company(f *Finding, w *model.Why) {
 	}
 }
 
-func orNowhere(s string) string {
-	if s == "" {
-		return "nowhere"
+func goesTo(where string) string {
+	if where == "" {
+		return "runs nowhere"
 	}
-	return s
+	return "goes to " + where
 }
 
 func names(nodes []*model.Node) string {
@@ -354,12 +384,13 @@ func family(d *model.Resource) []*model.Resource {
 // failure names the operation behind a ban.
 func (e *Explainer) failure(f *Finding, d *model.Resource, w *model.Why) {
 	at := w.Node
-	if w.Cause == model.CauseFatalError {
+	anywhere := w.Cause == model.CauseFatalError || w.Cause == model.CauseFailStop
+	if anywhere {
 		at = nil
 	}
 	if o := e.worstFailure(d, at); o != nil {
 		f.Op, f.Value = opName(o), resultText(o)
-		if w.Cause == model.CauseFatalError && o.Node != nil {
+		if anywhere && o.Node != nil {
 			f.Of = o.Node.Name
 		}
 	}

@@ -27,6 +27,7 @@ func remedies() []remedy {
 		{"promote", []Kind{TargetUnpromoted}, setMeta("target-role", "Promoted")},
 		{"start-all", []Kind{StopAll}, startAll},
 		{"remove-location", []Kind{Location, LocationRule}, removeLocation},
+		{"fence-device", []Kind{NoFencing}, addFencing},
 		{"heal", []Kind{Health}, heal},
 		{"grant-ticket", []Kind{NoTicket, TicketLost, TicketStandby}, grantTicket},
 		{"release-lock", []Kind{Locked}, releaseLock},
@@ -50,14 +51,20 @@ func Remedies() (names []string, kinds [][]Kind) {
 	return append(names, "add-score", "raise-score"), append(kinds, nil, nil)
 }
 
+// maxAsked bounds how many resources that a resource depends on are looked at.
+const maxAsked = 8
+
 // candidates proposes changes for what the answer found, and for what the resource
 // depends on.
 func (g *goal) candidates(a *Answer) []Step {
 	found := g.findings(a)
-	for _, f := range slices.Clone(found) {
-		if f.Rsc == "" || !slices.Contains([]Kind{WaitsForOrder, WaitsFor, NotRunningWith, Elsewhere, Member}, f.Kind) {
+	asked := []string{a.Resource}
+	for i := 0; i < len(found) && len(asked) < maxAsked; i++ {
+		f := found[i]
+		if f.Rsc == "" || slices.Contains(asked, f.Rsc) || !slices.Contains([]Kind{WaitsForOrder, WaitsFor, NotRunningWith, Elsewhere, Member}, f.Kind) {
 			continue
 		}
+		asked = append(asked, f.Rsc)
 		if other, err := g.e.Resource(Query{Resource: f.Rsc}); err == nil {
 			found = append(found, g.findings(other)...)
 		}
@@ -99,7 +106,7 @@ func (g *goal) findings(a *Answer) []Finding {
 	for _, n := range a.Nodes {
 		here := g.node == nil || n.Node == g.node.Name
 		for _, f := range n.Reasons {
-			if here && (f.Ban() || f.Scored() && f.Score < 0) || !here && n.Chosen && f.Kind == Location && f.Score >= model.Inf {
+			if here && (f.Ban() || f.Scored() && f.Score < 0 || f.Kind == CloneMax) || !here && n.Chosen && f.Kind == Location && f.Score >= model.Inf {
 				add(f)
 			}
 		}
@@ -113,7 +120,7 @@ func (g *goal) findings(a *Answer) []Finding {
 }
 
 func one(text, command string, apply func(cib *xmltree.Node)) []Step {
-	return []Step{{Text: text, Command: command, apply: apply}}
+	return []Step{{Text: text, Command: command, Apply: apply}}
 }
 
 func clearFailure(g *goal, f Finding) []Step {
@@ -131,9 +138,6 @@ func clearFailure(g *goal, f Finding) []Step {
 			}
 		}
 	})
-	if f.Kind == NodeStandbyOnFail {
-		ids, named = nil, "RESOURCE"
-	}
 	if named == "" || node == "" {
 		return nil
 	}
@@ -233,7 +237,7 @@ func setMeta(name, value string) func(*goal, Finding) []Step {
 		}
 		rsc := f.Rsc
 		g.e.walk(func(r *model.Resource) {
-			if r.ID == f.Rsc && rsc == f.Rsc {
+			if (r.ID == f.Rsc || r.XMLID == f.Rsc) && rsc == f.Rsc {
 				for p := r; p != nil; p = p.Parent {
 					if x, _ := g.e.run.Element(p); nvpair(x, "meta_attributes", name) != nil {
 						rsc = p.XMLID
@@ -252,7 +256,7 @@ func removeLocation(g *goal, f Finding) []Step {
 	if f.Kind == LocationRule {
 		id = f.Of
 	}
-	cmd := "cibadmin --delete --xml-text '<rsc_location id=\"" + id + "\"/>'"
+	cmd := "cibadmin --delete --scope constraints --xml-text '<rsc_location id=\"" + id + "\"/>'"
 	if strings.HasPrefix(id, "cli-ban-") || strings.HasPrefix(id, "cli-prefer-") {
 		if x := byID(g.e.cib, "rsc_location", id); x != nil {
 			cmd = "crm_resource --clear --resource " + x.Attr("rsc") + " --node " + f.Node
@@ -263,8 +267,16 @@ func removeLocation(g *goal, f Finding) []Step {
 
 func removeConstraint(tag string) func(*goal, Finding) []Step {
 	return func(_ *goal, f Finding) []Step {
-		return one("remove constraint "+f.ID, "cibadmin --delete --xml-text '<"+tag+" id=\""+f.ID+"\"/>'", func(cib *xmltree.Node) { removeByID(cib, tag, f.ID) })
+		return one("remove constraint "+f.ID, "cibadmin --delete --scope constraints --xml-text '<"+tag+" id=\""+f.ID+"\"/>'", func(cib *xmltree.Node) { removeByID(cib, tag, f.ID) })
 	}
+}
+
+// addFencing stands for any fence device.
+func addFencing(*goal, Finding) []Step {
+	return one("configure a fence device", "", func(cib *xmltree.Node) {
+		place(cib, "configuration", "resources").AddNew("primitive", xmltree.Attr{Name: "id", Value: "fencing"},
+			xmltree.Attr{Name: "class", Value: "stonith"}, xmltree.Attr{Name: "type", Value: "fence_any"})
+	})
 }
 
 func heal(g *goal, f Finding) []Step {
@@ -310,13 +322,14 @@ func releaseLock(g *goal, f Finding) []Step {
 	if n == nil {
 		return nil
 	}
-	return one("release the lock of "+f.Rsc+" to "+f.Value, "crm_resource --refresh --resource "+f.Rsc+" --node "+f.Value, func(cib *xmltree.Node) {
+	off := option("shutdown-lock", "false", g.e.optionID("shutdown-lock"))
+	return append(off, one("release the lock of "+f.Rsc+" to "+f.Value, "crm_resource --refresh --resource "+f.Rsc+" --node "+f.Value, func(cib *xmltree.Node) {
 		nodeState(cib, n).Path("lrm", "lrm_resources").Each("lrm_resource", func(l *xmltree.Node) {
 			if l.ID() == f.Rsc || model.BaseName(l.ID()) == f.Rsc {
 				l.Unset("shutdown-lock")
 			}
 		})
-	})
+	})...)
 }
 
 func moreInstances(g *goal, f Finding) []Step {

@@ -25,7 +25,7 @@ func similar(name string, names []string) []string {
 		if within {
 			d = min(d, 2)
 		}
-		if d <= max(1, min(3, len(name)/3)) {
+		if d <= min(3, (len(name)+1)/3) {
 			out = append(out, near{n, d})
 		}
 	}

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pacesync/pacesync/pengine/model"
 	"github.com/pacesync/pacesync/pengine/plan"
@@ -24,7 +25,14 @@ func (e *Explainer) state(a *Answer, s *subject) {
 		e.blocked(r, add)
 		e.goingOn(r, add)
 	}
+	e.planned(s, add)
 	e.later(s, add)
+	own := func(f Finding) bool {
+		return f.Kind == WaitsFor && slices.ContainsFunc(leaves(s.parts), func(r *model.Resource) bool { return r.ID == f.Rsc })
+	}
+	if others := slices.DeleteFunc(slices.Clone(a.Reasons), own); len(others) > 0 {
+		a.Reasons = others // that a member waits for one before it goes without saying
+	}
 }
 
 // leaves are the primitives in resources.
@@ -85,11 +93,12 @@ func (e *Explainer) wanted(r *model.Resource, add func(Finding)) {
 		if r.NextRole > model.Stopped {
 			k = TargetUnpromoted
 		}
-		if p := e.metaPair(r, "target-role"); k == TargetRole && (p == nil || p.Attr("value") == "Stopped") {
-			add(Finding{Kind: k, Score: -model.Inf, ID: e.metaID(r, "target-role")})
+		if k == TargetRole {
+			add(e.targetRole(Finding{Kind: k, Score: -model.Inf}, r))
 		}
 	}
-	if policy := e.c.Opt.All["no-quorum-policy"]; !e.c.HaveQuorum && e.c.Opt.NoQuorum != model.QuorumIgnore && r.Is(model.Managed) && !e.stays(r) {
+	if policy := e.c.Opt.All["no-quorum-policy"]; !e.c.HaveQuorum && e.c.Opt.NoQuorum != model.QuorumIgnore && r.Is(model.Managed) && !e.stays(r) &&
+		r.Flags&(model.NeedsQuorum|model.NeedsFencing) != 0 {
 		add(Finding{Kind: NoQuorum, Value: policy})
 	}
 }
@@ -119,7 +128,7 @@ func (e *Explainer) blocked(r *model.Resource, add func(Finding)) {
 		}
 		return
 	}
-	e.fencingBefore(start, add)
+	e.fencingBefore(r, start, add)
 }
 
 func (e *Explainer) whyNotFence() string {
@@ -144,8 +153,18 @@ func (e *Explainer) obstacle(r *model.Resource, start *model.Action) (Finding, b
 		for i := len(a.Before) - 1; i >= 0; i-- {
 			edge := a.Before[i]
 			f := edge.First
+			if f.Rsc != nil && f.Is(model.Pseudo) && f.Task == start.Task && r.Within(f.Rsc) {
+				// Whether a collective can start is known only through what is before it.
+				if out, ok := find(f); ok {
+					return out, true
+				}
+				continue
+			}
 			if f.Is(model.Runnable) || f == a || (edge.Type|edge.AfterType)&(model.RunnableLeft|model.ImpliesThen|model.OrderRestart|model.OneOrMore) == 0 {
 				continue
+			}
+			if o := e.anyOf(f); o != nil {
+				return o.finding(), true
 			}
 			if f.Rsc == nil || f.Rsc != r && (f.Rsc.Within(r.Top()) || r.Within(f.Rsc)) && f.Is(model.Pseudo) {
 				if out, ok := find(f); ok {
@@ -154,23 +173,48 @@ func (e *Explainer) obstacle(r *model.Resource, start *model.Action) (Finding, b
 				continue
 			}
 			if f.Rsc == r && f.Task == model.Stop && f.Node != nil {
-				return Finding{Kind: WaitsForStop, Node: f.Node.Name}, true
+				return Finding{Kind: WaitsForStop, Rsc: r.ID, Node: f.Node.Name}, true
 			}
 			if f.Rsc == r {
 				continue
 			}
 			out := Finding{Kind: WaitsFor, Op: taskName(f.Task), Rsc: f.Rsc.ID}
 			if o := e.ordering(f.Rsc, r); o != nil {
-				out.Kind, out.ID, out.Rsc = WaitsForOrder, o.ID, o.FirstRsc.ID
-				if _, task, _, ok := model.SplitKey(o.FirstKey); ok {
-					out.Op = taskName(task)
-				}
+				out = o.finding()
 			}
 			return out, true
 		}
 		return Finding{}, false
 	}
 	return find(start)
+}
+
+// order is an ordering of the configuration.
+type order struct{ *model.Ordering }
+
+func (o order) finding() Finding {
+	f := Finding{Kind: WaitsForOrder, ID: o.ID, Rsc: o.FirstRsc.ID, Op: model.Start}
+	if o.FirstRsc.Parent.IsClone() {
+		f.Rsc = o.FirstRsc.Parent.ID
+	}
+	if _, task, _, ok := model.SplitKey(o.FirstKey); ok {
+		f.Op = taskName(task)
+	}
+	return f
+}
+
+// anyOf returns the ordering behind a point that stands for "enough of these", nil
+// for other actions.
+func (e *Explainer) anyOf(a *model.Action) *order {
+	if a.Rsc != nil || !a.Is(model.RequiresAny) {
+		return nil
+	}
+	for _, o := range e.c.Orderings {
+		if o.Then == a && o.ID != "" && o.FirstRsc != nil {
+			return &order{o}
+		}
+	}
+	return nil
 }
 
 // taskName is the name of a task for people: points of collectives stand for what
@@ -190,18 +234,18 @@ func taskName(task string) string {
 }
 
 // ordering returns the configured order of two resources, or of what holds them.
-func (e *Explainer) ordering(first, then *model.Resource) *model.Ordering {
+func (e *Explainer) ordering(first, then *model.Resource) *order {
 	holds := func(o, r *model.Resource) bool { return o == r || r.Within(o) || o != nil && o.Within(r.Top()) }
 	for _, o := range e.c.Orderings {
 		if o.ID != "" && o.FirstRsc != nil && o.ThenRsc != nil && holds(o.FirstRsc, first) && holds(o.ThenRsc, then) {
-			return o
+			return &order{o}
 		}
 	}
 	return nil
 }
 
 // fencingBefore tells which nodes are fenced before an action.
-func (e *Explainer) fencingBefore(a *model.Action, add func(Finding)) {
+func (e *Explainer) fencingBefore(r *model.Resource, a *model.Action, add func(Finding)) {
 	seen := map[*model.Action]bool{a: true}
 	for queue := []*model.Action{a}; len(queue) > 0 && len(seen) < maxChain; queue = queue[1:] {
 		for _, edge := range queue[0].Before {
@@ -211,7 +255,7 @@ func (e *Explainer) fencingBefore(a *model.Action, add func(Finding)) {
 			}
 			seen[f] = true
 			if f.Task == model.Fence && f.Node != nil && f.Meta["stonith_action"] != "on" {
-				add(Finding{Kind: WaitsForFencing, Node: f.Node.Name, Value: f.Reason})
+				add(Finding{Kind: WaitsForFencing, Rsc: r.ID, Node: f.Node.Name, Value: f.Reason})
 				continue
 			}
 			queue = append(queue, f)
@@ -222,21 +266,35 @@ func (e *Explainer) fencingBefore(a *model.Action, add func(Finding)) {
 // goingOn tells what happens to a resource now.
 func (e *Explainer) goingOn(r *model.Resource, add func(Finding)) {
 	if r.PendingTask != "" && r.PendingNode != nil {
-		add(Finding{Kind: InFlight, Op: r.PendingTask, Node: r.PendingNode.Name})
+		add(Finding{Kind: InFlight, Rsc: r.ID, Op: r.PendingTask, Node: r.PendingNode.Name})
 	}
 	if r.PartialSource != nil && r.PartialTarget != nil {
-		add(Finding{Kind: Migrating, Of: r.PartialSource.Name, Node: r.PartialTarget.Name})
+		add(Finding{Kind: Migrating, Rsc: r.ID, Of: r.PartialSource.Name, Node: r.PartialTarget.Name})
 	}
 	if !r.Is(model.Managed) {
 		return
 	}
 	from := r.Current()
 	if from != nil && r.Assigned != nil && from != r.Assigned && r.NextRole != model.Stopped && e.starts(r) {
-		add(Finding{Kind: Moves, Of: from.Name, Node: r.Assigned.Name})
+		add(Finding{Kind: Moves, Rsc: r.ID, Of: from.Name, Node: r.Assigned.Name})
 	}
-	if r.Is(model.Failed) && from != nil {
+	if r.Is(model.Failed) && from != nil && r.Assigned != nil && r.NextRole != model.Stopped {
 		if o := e.worstFailure(r, from); o != nil {
-			add(Finding{Kind: Recovers, Op: opName(o), Node: from.Name, Value: resultText(o)})
+			add(Finding{Kind: Recovers, Rsc: r.ID, Op: opName(o), Node: from.Name, Value: resultText(o)})
+		}
+	}
+}
+
+// planned tells what is about to be done to a resource in its place.
+func (e *Explainer) planned(s *subject, add func(Finding)) {
+	for i := range e.run.Changes.Resources {
+		c := &e.run.Changes.Resources[i]
+		if !slices.ContainsFunc(s.parts, func(p *model.Resource) bool { return c.Rsc == p || c.Rsc.Within(p) }) {
+			continue
+		}
+		switch c.What {
+		case "Restart", "Reload", "Re-promote", "Demote", "Promote":
+			add(Finding{Kind: Planned, Rsc: c.Rsc.ID, Op: strings.ToLower(c.What), Value: c.Reason})
 		}
 	}
 }

@@ -71,6 +71,9 @@ func fail(status pcmk.Exit, format string, args ...any) error {
 
 // Run is the whole program; it returns the exit status.
 func Run(e *applet.Env) int {
+	named := *e
+	named.Name = "pacesync explain"
+	e = &named
 	t := &tool{env: e}
 	args, status, ok := t.context().Run(e.Args, "xNt", e.Stdout, e.Stderr)
 	if !ok {

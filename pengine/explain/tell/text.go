@@ -96,7 +96,7 @@ func banned(n *explain.NodeAnswer) bool {
 func reasons(b *strings.Builder, list []explain.Finding) {
 	for _, f := range list {
 		mark := ""
-		if f.Scored() {
+		if f.Scored() && f.Score != 0 {
 			mark = signed(f.Score)
 		}
 		fmt.Fprintf(b, "  %9s  %s\n", mark, f.Text())
@@ -117,6 +117,9 @@ func changes(b *strings.Builder, a *explain.Answer) {
 	goal := "run"
 	if a.Asked != "" {
 		goal = "go to " + a.Asked
+	}
+	if a.Promote {
+		goal = "be promoted on " + a.Asked
 	}
 	if len(a.Changes) == 0 {
 		b.WriteString("\nNo change that was tried makes it " + goal + ".\n")
