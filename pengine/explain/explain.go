@@ -77,7 +77,7 @@ type Unknown struct {
 // maxKnown bounds how many names an error lists.
 const maxKnown = 12
 
-func unknown(what, name string, names []string) error {
+func unknown(what, name string, names []string) *Unknown {
 	u := &Unknown{What: what, Name: name, Similar: similar(name, names)}
 	if len(u.Similar) == 0 {
 		u.Known = names
@@ -286,7 +286,14 @@ func (e *Explainer) subject(name string) (*subject, error) {
 	if len(same) > 0 {
 		return &subject{name: name, top: same[0].Top(), parts: same}, nil
 	}
-	return nil, unknown("resource", name, names)
+	u := unknown("resource", name, names)
+	if len(u.Known) > 0 { // of a long list, those that a user configured
+		u.Known = nil
+		for _, r := range e.c.Resources {
+			u.Known = append(u.Known, r.ID)
+		}
+	}
+	return nil, u
 }
 
 // walk visits all resources, those that bundles are made of too.

@@ -81,6 +81,7 @@ const (
 	WaitsForStop
 	WaitsForOrder
 	WaitsFor
+	NoPartner
 	InFlight
 	Migrating
 	Moves
@@ -163,7 +164,7 @@ func banKinds(t *[Kinds]Info) {
 	t[Undiscovered] = Info{"undiscovered", "a constraint with resource-discovery=exclusive names other nodes", "The resource is only looked for, and only runs, on the nodes of such constraints."}
 	t[RemoteNode] = Info{"remote-node", "it cannot run on remote or guest nodes", "Fence devices and connections to remote nodes run on cluster nodes alone."}
 	t[Locked] = Info{"shutdown-lock", "it is locked to {value}, which was shut down cleanly[, until {until}]", "shutdown-lock keeps resources from moving while their node restarts."}
-	t[CloneMax] = Info{"clone-max", "clone-max={limit}: every instance has a place already", "The clone is not to have more instances."}
+	t[CloneMax] = Info{"clone-max", "every instance has a place already; there are to be {limit}", "The clone is not to have more instances."}
 	t[NodeMax] = Info{"clone-node-max", "as many instances are there as may be (clone-node-max={limit})", "Another instance of the same clone runs there."}
 	t[CloneBan] = Info{"clone-ban", "the clone as a whole is kept off the node", "What keeps the clone off the node is told about the clone."}
 	t[Capacity] = Info{"capacity", "{node} has too little left: {value}", "With the placement-strategy set, a node must have room for what the resource needs, and for what must be with it."}
@@ -200,11 +201,13 @@ func stateKinds(t *[Kinds]Info) {
 		"After such a failure (most often a stop without fencing, or on-fail=block) nobody but an administrator can tell how the resource is."}
 	t[StopAll] = Info{"stop-all", "stop-all-resources=true[ ({id})]", "Everything is to be stopped."}
 	t[NoQuorum] = Info{"no-quorum", "the partition has no quorum, and no-quorum-policy={value}", "Without quorum nothing is started, unless no-quorum-policy says otherwise."}
-	t[WaitsForFencing] = Info{"waits-for-fencing", "{rsc} waits until {node} is fenced[ ({value})]", "Before it can be started elsewhere, the node on which it may be active is fenced."}
+	t[WaitsForFencing] = Info{"waits-for-fencing", "it waits until {node} is fenced[ ({value})]", "Before it can be started elsewhere, the node on which it may be active is fenced."}
 	t[CannotFence] = Info{"cannot-fence", "{node} would have to be fenced, and cannot be: {value}", "Without fencing nobody knows whether the node still runs it. When the node is surely off: stonith_admin --confirm NODE."}
 	t[WaitsForStop] = Info{"waits-for-stop", "{rsc} must be stopped on {node} first, which is not possible", "The node on which it is active cannot stop it."}
 	t[WaitsForOrder] = Info{"waits-for-order", "order {id}: {op} of {rsc} must come first, which is not possible", "An ordering constraint names something that is not going to happen. Ask about that resource."}
 	t[WaitsFor] = Info{"waits-for", "{op} of {rsc} must come first, which is not possible", "What belongs together (group members, containers, clones) starts in order. Ask about that resource."}
+	t[NoPartner] = Info{"no-partner", "[constraint {id}: ]no instance of {rsc} is where {value} could be, and interleave wants one",
+		"Each instance of an interleaved clone needs its partner of the other clone on the same node. Ask about that clone."}
 	t[InFlight] = Info{"in-flight", "{op} of {rsc} is under way on {node}", "An operation has been started and has not ended."}
 	t[Migrating] = Info{"migrating", "a live migration of {rsc} from {of} to {node} is under way", "The cluster goes on with the migration, or recovers from it."}
 	t[Moves] = Info{"moves", "{rsc} moves from {of} to {node}", "The place that is best now is not where it is; the cluster is about to move it."}

@@ -38,7 +38,7 @@ func remedies() []remedy {
 		{"confirm-off", []Kind{CannotFence, NodeUnclean}, confirmOff},
 		{"quorum", []Kind{NoQuorum}, quorum},
 		{"remove-colocation", []Kind{Elsewhere, NotRunningWith, Apart}, removeConstraint("rsc_colocation")},
-		{"remove-order", []Kind{WaitsForOrder}, removeConstraint("rsc_order")},
+		{"remove-order", []Kind{WaitsForOrder, NoPartner}, removeConstraint("rsc_order")},
 	}
 }
 
@@ -61,7 +61,7 @@ func (g *goal) candidates(a *Answer) []Step {
 	asked := []string{a.Resource}
 	for i := 0; i < len(found) && len(asked) < maxAsked; i++ {
 		f := found[i]
-		if f.Rsc == "" || slices.Contains(asked, f.Rsc) || !slices.Contains([]Kind{WaitsForOrder, WaitsFor, NotRunningWith, Elsewhere, Member}, f.Kind) {
+		if f.Rsc == "" || slices.Contains(asked, f.Rsc) || !slices.Contains([]Kind{WaitsForOrder, WaitsFor, NoPartner, NotRunningWith, Elsewhere, Member}, f.Kind) {
 			continue
 		}
 		asked = append(asked, f.Rsc)

@@ -19,12 +19,16 @@ func (e *Explainer) state(a *Answer, s *subject) {
 			a.Reasons = append(a.Reasons, f)
 		}
 	}
+	for _, p := range s.parts {
+		e.moves(p, add)
+	}
 	for _, r := range leaves(s.parts) {
 		e.unmanaged(r, add)
 		e.wanted(r, add)
 		e.blocked(r, add)
 		e.goingOn(r, add)
 	}
+	e.partners(s, add)
 	e.planned(s, add)
 	e.later(s, add)
 	own := func(f Finding) bool {
@@ -128,7 +132,7 @@ func (e *Explainer) blocked(r *model.Resource, add func(Finding)) {
 		}
 		return
 	}
-	e.fencingBefore(r, start, add)
+	e.fencingBefore(start, add)
 }
 
 func (e *Explainer) whyNotFence() string {
@@ -245,17 +249,17 @@ func (e *Explainer) ordering(first, then *model.Resource) *order {
 }
 
 // fencingBefore tells which nodes are fenced before an action.
-func (e *Explainer) fencingBefore(r *model.Resource, a *model.Action, add func(Finding)) {
+func (e *Explainer) fencingBefore(a *model.Action, add func(Finding)) {
 	seen := map[*model.Action]bool{a: true}
 	for queue := []*model.Action{a}; len(queue) > 0 && len(seen) < maxChain; queue = queue[1:] {
 		for _, edge := range queue[0].Before {
 			f := edge.First
-			if seen[f] || edge.Type == 0 || f.Is(model.Optional) {
+			if seen[f] || !edge.Drawn {
 				continue
 			}
 			seen[f] = true
 			if f.Task == model.Fence && f.Node != nil && f.Meta["stonith_action"] != "on" {
-				add(Finding{Kind: WaitsForFencing, Rsc: r.ID, Node: f.Node.Name, Value: f.Reason})
+				add(Finding{Kind: WaitsForFencing, Node: f.Node.Name, Value: f.Reason})
 				continue
 			}
 			queue = append(queue, f)
@@ -275,13 +279,30 @@ func (e *Explainer) goingOn(r *model.Resource, add func(Finding)) {
 		return
 	}
 	from := r.Current()
-	if from != nil && r.Assigned != nil && from != r.Assigned && r.NextRole != model.Stopped && e.starts(r) {
-		add(Finding{Kind: Moves, Rsc: r.ID, Of: from.Name, Node: r.Assigned.Name})
-	}
 	if r.Is(model.Failed) && from != nil && r.Assigned != nil && r.NextRole != model.Stopped {
 		if o := e.worstFailure(r, from); o != nil {
 			add(Finding{Kind: Recovers, Rsc: r.ID, Op: opName(o), Node: from.Name, Value: resultText(o)})
 		}
+	}
+}
+
+// moves tells that a part goes to another node, and that a member goes otherwise
+// than its group.
+func (e *Explainer) moves(p *model.Resource, add func(Finding)) {
+	d := decider(p)
+	for _, r := range leaves([]*model.Resource{p}) {
+		from, f := r.Current(), Finding{Kind: Moves, Rsc: r.ID}
+		if r.Assigned == nil || from == nil || from == r.Assigned || r.NextRole == model.Stopped || !r.Is(model.Managed) || !e.starts(r) {
+			continue
+		}
+		f.Of, f.Node = from.Name, r.Assigned.Name
+		switch {
+		case r == d:
+			f.Rsc = p.ID
+		case d.Current() == from && d.Assigned == r.Assigned:
+			continue
+		}
+		add(f)
 	}
 }
 
@@ -294,8 +315,29 @@ func (e *Explainer) planned(s *subject, add func(Finding)) {
 		}
 		switch c.What {
 		case "Restart", "Reload", "Re-promote", "Demote", "Promote":
-			add(Finding{Kind: Planned, Rsc: c.Rsc.ID, Op: strings.ToLower(c.What), Value: c.Reason})
+			add(Finding{Kind: Planned, Rsc: c.Rsc.ID, Op: strings.ToLower(c.What), Value: c.Reason()})
 		}
+	}
+}
+
+// partners tells of instances that lost their place because an interleaved clone has
+// none for them.
+func (e *Explainer) partners(s *subject, add func(Finding)) {
+	for _, p := range s.parts {
+		other := p.NoPartner
+		if other == nil || decider(p).Assigned != nil {
+			continue
+		}
+		f := Finding{Kind: NoPartner, Rsc: other.ID, Value: p.ID}
+		if o := e.ordering(other, p); o != nil {
+			f.ID = o.ID
+		}
+		for _, k := range e.c.Colocations {
+			if f.ID == "" && k.Dependent == p.Parent && k.Primary == other {
+				f.ID = k.ID
+			}
+		}
+		add(f)
 	}
 }
 

@@ -174,8 +174,9 @@ type Resource struct {
 	Why           []Why // what changed scores and why, when Cluster asks for it
 	WeighedAt     int   // how much of Why the choice was made by, once IsWeighed
 	IsWeighed     bool
-	Contest       *Contest // how the node was chosen
-	WhyPromoted   []Why    // what the promotion score is made of
+	Contest       *Contest  // how the node was chosen
+	WhyPromoted   []Why     // what the promotion score is made of
+	NoPartner     *Resource // the clone whose missing instance cost it its place
 
 	// Plan.
 	Actions []*Action // in order of creation

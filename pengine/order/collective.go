@@ -190,6 +190,7 @@ func updateInterleaved(first, then *model.Action, n *model.Node, filter model.Ac
 		fk := place.Compatible(tk, first.Rsc, model.Unknown, current)
 		if fk == nil {
 			if !current && t&(model.RunnableLeft|model.ImpliesThen) != 0 && place.Unplace(tk) {
+				tk.NoPartner = first.Rsc
 				ch |= changedThen
 			}
 			continue

@@ -376,6 +376,7 @@ func interleave(dep, inst *model.Resource, k *model.Colocation) {
 		applyColocation(dep, inst, k, true)
 	} else if k.Score >= model.Inf {
 		Unplace(dep)
+		dep.NoPartner = k.Primary
 	}
 }
 
