@@ -158,8 +158,8 @@ func (c *controlled) noFencing(after string) {
 
 // TestControldStory: resources run under a cluster with our controller on some
 // or all nodes; a node goes standby and back; one leaves and rejoins without
-// being fenced; the controller is killed and comes back without anything
-// moving; the DC's machine loses power, is fenced, and everything runs
+// being fenced; where all are ours, the controller is killed and comes back
+// without anything moving; the DC's machine loses power, is fenced, and everything runs
 // elsewhere; it rejoins.
 func TestControldStory(t *testing.T) {
 	for _, ours := range controlMixes() {
@@ -170,7 +170,10 @@ func TestControldStory(t *testing.T) {
 			mine := c.lab.Node(ours[len(ours)-1])
 			c.standby(mine)
 			c.leave(mine)
-			c.crash(mine)
+			if len(ours) == len(all) {
+				// The original's DC fences a node whose controller is gone at the moment of a calculation, back or not.
+				c.crash(mine)
+			}
 			c.noFencing("standby, leaving and a killed controller")
 			c.powerLoss()
 		})
