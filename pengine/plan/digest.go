@@ -3,7 +3,9 @@ package plan
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/rules"
@@ -47,6 +49,40 @@ func digestFor(r *model.Resource, task string, ms uint32, n *model.Node, o *mode
 }
 
 func computeDigest(r *model.Resource, task string, ms uint32, n *model.Node, o *model.HistoryOp, secure bool) *model.Digest {
+	p := Parameters{Rsc: r, Task: task, Interval: ms, Node: n, Op: o}
+	p.gather(secure)
+	d := &model.Digest{All: ParamsDigest(p.All)}
+	if ms == 0 && len(p.extra) > 0 {
+		d.Result = model.DigestRestart
+	}
+	if secure {
+		d.Secure = ParamsDigest(p.Secure)
+	}
+	if p.Restart != nil {
+		d.Restart, d.HasRestart = ParamsDigest(p.Restart), true
+	}
+	return d
+}
+
+// Parameters are what the digests of an operation are made of. The first fields are
+// given, the others gathered: Secure without those that the agent marks private,
+// Restart without those that a running resource can be given; nil if there is nothing
+// that such a digest could be compared with.
+type Parameters struct {
+	Rsc       *model.Resource
+	Task      string
+	Interval  uint32
+	Node      *model.Node
+	Op        *model.HistoryOp  // nil: it never ran
+	Overrides map[string]string // take precedence; may be nil
+
+	All, Secure, Restart map[string]string
+	extra, meta          map[string]string
+}
+
+// gather finds the parameters (pe_digest.c: pe__calculate_digests).
+func (p *Parameters) gather(secure bool) {
+	r, o := p.Rsc, p.Op
 	version := featureSet
 	if r.Cluster.FeatureSet != "" {
 		version = r.Cluster.FeatureSet
@@ -54,61 +90,102 @@ func computeDigest(r *model.Resource, task string, ms uint32, n *model.Node, o *
 	if o != nil && o.FeatureSet != "" {
 		version = o.FeatureSet
 	}
-	d := &model.Digest{}
-	params := r.Params(n)
-	all := map[string]string{}
-	BundleAddr(r, all)
-	a := Draft(r.Cluster, Spec{Rsc: r, Task: task, Interval: ms, Node: n})
-	mergeMissing(all, params)
-	mergeMissing(all, a.Extra)
+	params := r.Params(p.Node)
+	p.All = map[string]string{}
+	BundleAddr(r, p.All)
+	a := Draft(r.Cluster, Spec{Rsc: r, Task: p.Task, Interval: p.Interval, Node: p.Node})
+	p.extra, p.meta = a.Extra, a.Meta
+	mergeMissing(p.All, p.Overrides)
+	mergeMissing(p.All, params)
+	mergeMissing(p.All, a.Extra)
 	for k, v := range a.Meta {
 		if name, ok := MetaName(k); ok {
-			if _, have := all[name]; !have {
-				all[name] = v
+			if _, have := p.All[name]; !have {
+				p.All[name] = v
 			}
 		}
 	}
-	FilterForDigest(all)
-	if ms == 0 && len(a.Extra) > 0 {
-		d.Result = model.DigestRestart
-	}
-	d.All = ParamsDigest(all)
+	FilterForDigest(p.All)
 	if secure {
-		d.Secure = secureDigest(r, params, all, o, version)
+		p.Secure = p.open(params, version)
 	}
 	if o != nil && o.HasRestartDigest {
-		restart := map[string]string{}
-		mergeMissing(restart, all)
+		p.Restart = map[string]string{}
+		mergeMissing(p.Restart, p.All)
 		if o.HasForceRestart {
-			removeIf(restart, func(k string) bool { return !strings.Contains(o.ForceRestart, " "+k+" ") })
+			removeIf(p.Restart, func(k string) bool { return !strings.Contains(o.ForceRestart, " "+k+" ") })
 		}
-		d.Restart, d.HasRestart = ParamsDigest(restart), true
 	}
-	return d
 }
 
-// secureDigest leaves out what the agent marks private (calculate_secure_digest).
-func secureDigest(r *model.Resource, params, all map[string]string, o *model.HistoryOp, version string) string {
+// Digests gathers the parameters for a display: the digests are those of All, Secure
+// and Restart. An interval among the overrides is that of the operation.
+func (p *Parameters) Digests() (all, secure, restart string) {
+	if ms, err := strconv.ParseUint(strings.TrimSpace(p.Overrides["CRM_meta_interval"]), 10, 32); err == nil {
+		p.Interval = uint32(ms)
+	}
+	p.gather(true)
+	if p.Restart != nil {
+		restart = ParamsDigest(p.Restart)
+	}
+	return ParamsDigest(p.All), ParamsDigest(p.Secure), restart
+}
+
+// Element is some of the parameters as the original writes them: in the order of the
+// tables that they come from.
+func (p *Parameters) Element(some map[string]string) *xmltree.Node {
+	x := xmltree.New("parameters")
+	add := func(k string) {
+		if v, ok := some[k]; ok {
+			if _, have := x.Get(k); have {
+				return
+			}
+			x.Set(k, v)
+		}
+	}
+	meta := map[string]string{}
+	for k, v := range p.meta {
+		if name, ok := MetaName(k); ok {
+			meta[name] = v
+		}
+	}
+	for _, table := range []map[string]string{p.Overrides, p.Rsc.Params(p.Node), p.extra, meta} {
+		keys := slices.Sorted(maps.Keys(table))
+		for _, i := range model.HashOrder(keys) {
+			if keys[i] != "CRM_meta_timeout" { // which the filter puts last
+				add(keys[i])
+			}
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(some)) {
+		add(k)
+	}
+	return x
+}
+
+// open leaves out what the agent marks private (calculate_secure_digest).
+func (p *Parameters) open(params map[string]string, version string) map[string]string {
 	old := rules.CompareVersions(version, "3.16.0") < 0
 	list := " passwd password user "
-	if o != nil {
-		list = o.SecureParams
+	if p.Op != nil {
+		list = p.Op.SecureParams
 	}
 	m := map[string]string{}
 	if old {
+		mergeMissing(m, p.Overrides)
 		mergeMissing(m, params)
 	} else {
-		mergeMissing(m, all)
+		mergeMissing(m, p.All)
 	}
 	removeIf(m, func(k string) bool { return strings.Contains(list, " "+k+" ") })
-	if old && strings.EqualFold(r.Class, "stonith") {
+	if old && strings.EqualFold(p.Rsc.Class, "stonith") {
 		removeIf(m, fenceParam)
 	}
 	FilterForDigest(m)
 	if old {
 		delete(m, "CRM_meta_timeout")
 	}
-	return ParamsDigest(m)
+	return m
 }
 
 func mergeMissing(dst, src map[string]string) {

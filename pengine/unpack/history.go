@@ -122,6 +122,9 @@ func recurring(n *model.Node, r *model.Resource, start, stop int, ops []*model.H
 	}
 }
 
+// Newer says whether a happened after b, both on the same node.
+func Newer(a, b *model.HistoryOp) bool { return compareOps(a, b, true) > 0 }
+
 // compareOps orders two recorded operations by when they happened (pe__is_newer_op).
 func compareOps(a, b *model.HistoryOp, sameNode bool) int {
 	if a.OnNode != "" && b.OnNode != "" {

@@ -127,7 +127,11 @@ func TestResourceChanges(t *testing.T) {
 		"-U --expired", "--expired", "-W", "-W -r none", "-W -r p1 -N none", "-F -r p1", "-W -r p1 more", "--list-standards", "--list-ocf-providers",
 		"--list-agents ocf:pacemaker", "--list-agents ocf:none --output-as=xml", "--list-ocf-alternatives Dummy", "--help", "--help-all",
 		"--show-metadata ocf:pacemaker:Dummy", "--show-metadata ocf:none:none", "--version", "-D -r p1", "-S class -r p1 -t primitive -v lsb",
-		"-G type -r p1", "--output-as=html", "--force-check -r c", "--validate -r web"} {
+		"-G type -r p1", "--output-as=html", "--force-check -r c", "--validate -r web",
+		"-a -r p1", "-A -r web", "-a -f -r p3 --output-as=xml", "-a -r none", "-m --recursive -p target-role -v Stopped -r p1", "--recursive -p a -v 1 -r web",
+		"--digests -r p1 -N n1", "--digests -r p1 -N n1 --output-as=xml a=5 CRM_meta_interval=10000 CRM_meta_timeout=20000", "--digests -r web -N n1",
+		"--digests -r p1", "--digests -r p1 -N n1 a=5 b", "--restart -r p4", "--restart -r c:0", "--restart -r none", "--restart", "--why -r p1",
+		"-Y -N n1 --output-as=xml"} {
 		var said [2]outcome
 		var made [2]string
 		for i, path := range []string{"/usr/sbin/crm_resource", ours} {

@@ -19,6 +19,14 @@ type attribute struct{ rsc, kind, set, id, name string }
 // find returns the id of a parameter in the CIB. Several that fit are shown and are
 // an error, ENOTUNIQ; none is ENXIO (find_resource_attr).
 func (p *program) find(a attribute) (id string, err error) {
+	x, err := p.findPair(a)
+	if err != nil {
+		return "", err
+	}
+	return x.ID(), nil
+}
+
+func (p *program) findPair(a attribute) (*xmltree.Node, error) {
 	x := `/cib/configuration/resources//*[@id="` + a.rsc + `"]`
 	if a.kind != "" {
 		x += "/" + a.kind
@@ -36,17 +44,17 @@ func (p *program) find(a attribute) (id string, err error) {
 	x += "//nvpair[" + strings.Join(by, " and ") + "]"
 	found, err := p.cib.Do(p.ctx, client.Call{Op: client.Query, Section: x, Options: client.XPath | client.ScopeLocal})
 	if err != nil {
-		return "", session.AsRC(err)
+		return nil, session.AsRC(err)
 	}
 	if !found.HasElements() {
-		return found.ID(), nil
+		return found, nil
 	}
 	p.out.Info("Multiple attributes match name=" + a.name)
 	found.Elements(func(n *xmltree.Node) {
 		p.out.Info("  Value: " + n.Attr("value") + " \t(id=" + n.ID() + ")")
 	})
 	p.out.Spacer()
-	return "", pcmk.RC(unix.ENOTUNIQ)
+	return nil, pcmk.RC(unix.ENOTUNIQ)
 }
 
 // matching are the resources that a change of a parameter applies to, the one that
@@ -111,17 +119,41 @@ func (p *program) update() error {
 	if set != "" || id != "" {
 		list = list[len(list)-1:]
 	}
+	var result error
 	for _, r := range list {
-		if err := p.setOn(r, id, &set); err != nil {
+		have, err := p.setOn(r, id, &set)
+		if !have {
 			return err
 		}
+		result = err
+		if o.recursive && o.kind == "meta_attributes" {
+			p.updateDependents(r)
+		}
 	}
-	return nil
+	return result
+}
+
+// updateDependents does the same to what is colocated with r, once each.
+func (p *program) updateDependents(r *model.Resource) {
+	if p.followed == nil {
+		p.followed = map[*model.Resource]bool{}
+		p.r.Constraints()
+	}
+	p.followed[r] = true
+	for _, with := range r.WithThis {
+		if with.Score <= 0 || p.followed[with.Dependent] {
+			continue
+		}
+		o, q := *p.o, *p
+		o.id, o.set, o.pair = &with.Dependent.ID, nil, nil
+		q.o, q.rsc = &o, with.Dependent
+		_ = q.update() // told there; what comes next does not depend on it
+	}
 }
 
 // setOn sets the parameter of one resource. A set that had to be made is the one
-// of those that follow, as in the original.
-func (p *program) setOn(r *model.Resource, id string, set *string) error {
+// of those that follow, as in the original. ok is false when the rest is not to be tried.
+func (p *program) setOn(r *model.Resource, id string, set *string) (ok bool, err error) {
 	o, name := p.o, model.BaseName(r.ID)
 	have, err := p.find(attribute{name, o.kind, *set, id, o.name})
 	pair := xmltree.New("nvpair")
@@ -141,20 +173,20 @@ func (p *program) setOn(r *model.Resource, id string, set *string) error {
 		doc = xmltree.New(x.Name, xmltree.Attr{Name: "id", Value: name})
 		doc.AddNew(o.kind, xmltree.Attr{Name: "id", Value: *set}).Add(pair)
 	default:
-		return failed(session.RC(err))
+		return false, failed(session.RC(err))
 	}
 	pair.Set("id", id)
 	pair.Set("name", o.name)
 	pair.Set("value", *o.value)
 	if err := p.call(client.Call{Op: client.Modify, Section: "resources", Data: doc}); err != nil {
-		return err
+		return true, err
 	}
 	about := "id=" + shown
 	if *set != "" {
 		about += " set=" + *set
 	}
 	p.out.Infof("Set '%s' option: %s name=%s value=%s", name, about, o.name, *o.value)
-	return nil
+	return true, nil
 }
 
 // deleteParam deletes a parameter (cli_resource_delete_attribute).

@@ -83,7 +83,7 @@ func (c *controller) wait() error {
 	for c.waiting > 0 {
 		in, err := c.conn.Next(ctx)
 		if ctx.Err() != nil {
-			return &failure{pcmk.ExitTimeout, "Aborting because no messages received in 60 seconds"}
+			return &failure{status: pcmk.ExitTimeout, text: "Aborting because no messages received in 60 seconds"}
 		}
 		if err != nil {
 			return &failure{status: pcmk.ExitDisconnect}

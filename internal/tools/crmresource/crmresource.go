@@ -41,18 +41,29 @@ type program struct {
 	rsc  *model.Resource // that --resource names
 	node *model.Node     // that --node names
 	now  time.Time
+
+	followed map[*model.Resource]bool // by --recursive
 }
 
 // failure ends a command with a status and a text, either of which may be missing.
 type failure struct {
 	status pcmk.Exit
 	text   string
+	rc     pcmk.RC // the result behind it, if there is one
 }
 
 func (f *failure) Error() string { return f.text }
 
+// Unwrap makes the result known to session.RC.
+func (f *failure) Unwrap() error {
+	if f.rc == pcmk.OK {
+		return nil
+	}
+	return f.rc
+}
+
 func usage(format string, args ...any) error {
-	return &failure{pcmk.ExitUsage, fmt.Sprintf(format, args...)}
+	return &failure{status: pcmk.ExitUsage, text: fmt.Sprintf(format, args...)}
 }
 
 // failed is the failure of an operation, by its result.
@@ -60,11 +71,11 @@ func failed(rc pcmk.RC) error {
 	if rc == pcmk.OK {
 		return nil
 	}
-	return &failure{status: rc.Exit()}
+	return &failure{status: rc.Exit(), rc: rc}
 }
 
 func failedWith(rc pcmk.RC, format string, args ...any) error {
-	return &failure{rc.Exit(), fmt.Sprintf(format, args...)}
+	return &failure{rc.Exit(), fmt.Sprintf(format, args...), rc}
 }
 
 // Run is the whole program; it returns the exit status.
@@ -83,7 +94,7 @@ func Run(e *applet.Env) int {
 	if err := p.run(); err != nil {
 		f, ok := err.(*failure)
 		if !ok {
-			f = &failure{session.RC(err).Exit(), ""}
+			f = &failure{status: session.RC(err).Exit()}
 		}
 		status, said = f.status, f.text
 	}
@@ -154,7 +165,7 @@ func (p *program) operands() error {
 	if p.o.command == execute || p.o.command == digests {
 		for _, a := range p.o.rest {
 			if name, value, ok := strings.Cut(a, "="); !ok || name == "" || value == "" {
-				return usage("Error parsing '%s' as a name=value pair", a)
+				return usage("Error parsing '%s' as a name=value pair", p.env.Args[0]) // the first word, as in the original
 			}
 		}
 		return nil
@@ -236,18 +247,18 @@ func (p *program) lookUp(n needs) error {
 	o := p.o
 	if n.find != noResource && o.id != nil {
 		if p.rsc = findResource(p.c.Resources, *o.id, n.find); p.rsc == nil {
-			return &failure{pcmk.ExitNoSuch, "Resource '" + *o.id + "' not found"}
+			return &failure{status: pcmk.ExitNoSuch, text: "Resource '" + *o.id + "' not found"}
 		}
 		if strings.Contains(*o.id, ":") && p.rsc.Parent.IsClone() {
 			switch o.command {
 			case ban, clearAll, move, restart:
-				return &failure{pcmk.ExitInvalidParam, "Cannot operate on clone resource instance '" + *o.id + "'"}
+				return &failure{status: pcmk.ExitInvalidParam, text: "Cannot operate on clone resource instance '" + *o.id + "'"}
 			}
 		}
 	}
 	if o.node != nil && p.c != nil {
 		if p.node = p.c.Node(*o.node); p.node == nil {
-			return &failure{pcmk.ExitNoSuch, "Node '" + *o.node + "' not found"}
+			return &failure{status: pcmk.ExitNoSuch, text: "Node '" + *o.node + "' not found"}
 		}
 	}
 	return nil

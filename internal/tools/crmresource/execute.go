@@ -87,7 +87,7 @@ func (p *program) execute() error {
 	}
 	params["CRM_meta_timeout"], params["crm_feature_set"] = strconv.Itoa(a.Timeout), pcmk.FeatureSet
 	for _, kv := range o.rest {
-		k, v, _ := strings.Cut(kv, "=")
+		k, v := override(kv)
 		params[k] = v
 	}
 	for k, v := range params {
@@ -192,7 +192,7 @@ func (p *program) overrides(name string) {
 	var keys []string
 	values := map[string]string{}
 	for _, kv := range p.o.rest {
-		k, v, _ := strings.Cut(kv, "=")
+		k, v := override(kv)
 		if _, have := values[k]; !have {
 			keys = append(keys, k)
 		}
@@ -256,9 +256,4 @@ func (p *program) agentOutput(res agent.Result) {
 		return &s
 	}
 	p.out.Subprocess(int(res.RC), some(res.Stdout), some(res.Stderr))
-}
-
-// restart is not here yet; saying so is better than doing half of it.
-func (p *program) restart() error {
-	return usage("--restart is not available yet: set target-role=Stopped with --meta, wait with --wait, and delete it again")
 }

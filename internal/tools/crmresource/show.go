@@ -48,8 +48,10 @@ func (p *program) show() error {
 		p.parameter()
 	case getProperty:
 		return p.property()
-	default:
-		return usage("Unimplemented command: %d", o.command)
+	case constraints:
+		p.constraints()
+	case digests:
+		return p.digests()
 	}
 	return nil
 }
