@@ -9,33 +9,37 @@ import (
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
-// Apply returns cib with a patchset of format 2 applied. cib itself is never
+// Apply returns cib with a patchset of format 2 or 1 applied. cib itself is never
 // changed; on an error, which is always an *Error, there is no result. With
 // checkVersion the patchset must start at the version of cib. A digest in the
 // patchset must be that of the result (patchset.c: xml_apply_patchset).
 func Apply(cib, patch *xmltree.Node, checkVersion bool) (*xmltree.Node, error) {
-	format := 1
-	if s, ok := patch.Get("format"); ok {
-		format = Int(s)
-	}
-	if format != 2 {
-		return nil, &Error{Code: Invalid, Text: fmt.Sprintf("format %d: only format 2 can be applied", format)}
-	}
+	format := Format(patch)
 	if checkVersion {
 		if err := CheckVersion(cib, patch); err != nil {
 			return nil, err
 		}
 	}
-	a := application{root: cib.Copy()}
-	if err := a.run(patch); err != nil {
+	root := cib.Copy()
+	var err error
+	switch format {
+	case 1:
+		err = apply1(root, patch)
+	case 2:
+		a := application{root: root}
+		err = a.run(patch)
+	default:
+		err = &Error{Code: Invalid, Text: fmt.Sprintf("format %d: only formats 1 and 2 are known", format)}
+	}
+	if err != nil {
 		return nil, err
 	}
 	if want, ok := patch.Get("digest"); ok {
-		if got := digest.CIB(a.root); !digest.Same(got, want) {
+		if got := digest.CIB(root); !digest.Same(got, want) {
 			return nil, &Error{Code: DiffFailed, Text: "the result has the digest " + got + ", expected is " + want}
 		}
 	}
-	return a.root, nil
+	return root, nil
 }
 
 // application is a patchset being applied to a copy.

@@ -4,7 +4,7 @@
 // Clients get one with every change, nodes of old versions are sent them, and
 // crm_diff and cibadmin --patch read and write them; so their text is a format.
 // Format 2, in use since feature set 3.0.9, is a list of changes addressed by
-// paths of element names and ids; format 1 is not made here. The CIB daemon and
+// paths of element names and ids; format 1 is of older documents (format1.go). The CIB daemon and
 // the tools use this package; it replaces lib/common/patchset.c and the
 // comparison in lib/common/xml.c.
 package patch
@@ -107,12 +107,25 @@ func Int(s string) int {
 	return int(n)
 }
 
-// Versions returns what a patchset of format 2 leads from and to; fields it
-// does not name are those of def.
+// Versions returns what a patchset leads from and to; fields it does not name
+// are those of def (patchset.c: xml_patch_versions).
 func Versions(patch *xmltree.Node, defSource, defTarget Version) (source, target Version) {
-	v := patch.Child("version")
-	defSource.read(v.Child("source"))
-	defTarget.read(v.Child("target"))
+	var from, to *xmltree.Node
+	switch Format(patch) {
+	case 1:
+		from, to = patch.Child("diff-removed"), patch.Child("diff-added")
+		if cib := from.Child("cib"); cib != nil {
+			from = cib
+		}
+		if cib := to.Child("cib"); cib != nil {
+			to = cib
+		}
+	case 2:
+		v := patch.Child("version")
+		from, to = v.Child("source"), v.Child("target")
+	}
+	defSource.read(from)
+	defTarget.read(to)
 	return defSource, defTarget
 }
 

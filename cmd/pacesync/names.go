@@ -19,11 +19,15 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/cpgtool"
 	"github.com/pacesync/pacesync/internal/tools/crmadmin"
 	"github.com/pacesync/pacesync/internal/tools/crmattribute"
+	"github.com/pacesync/pacesync/internal/tools/crmdiff"
+	"github.com/pacesync/pacesync/internal/tools/crmerror"
 	"github.com/pacesync/pacesync/internal/tools/crmmon"
 	"github.com/pacesync/pacesync/internal/tools/crmnode"
 	"github.com/pacesync/pacesync/internal/tools/crmresource"
 	"github.com/pacesync/pacesync/internal/tools/crmrule"
+	"github.com/pacesync/pacesync/internal/tools/crmshadow"
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
+	"github.com/pacesync/pacesync/internal/tools/crmticket"
 	"github.com/pacesync/pacesync/internal/tools/crmverify"
 	"github.com/pacesync/pacesync/internal/tools/ctsexec"
 	"github.com/pacesync/pacesync/internal/tools/ctsfence"
@@ -58,6 +62,10 @@ func applets() []applet.Applet {
 		{Name: "attrd_updater", Dir: sbin, Summary: "show and change node attributes", Run: attrdupdater.Run},
 		{Name: "crm_attribute", Dir: sbin, Summary: "show and change cluster options and node attributes", Run: crmattribute.Run},
 		{Name: "crm_mon", Dir: sbin, Summary: "the state of the cluster: nodes, resources, failures", Run: crmmon.Run},
+		{Name: "crm_diff", Dir: sbin, Summary: "compare two configurations, or apply such a difference", Run: crmdiff.Run},
+		{Name: "crm_error", Dir: sbin, Summary: "what the numbers of errors mean", Run: crmerror.Run},
+		{Name: "crm_shadow", Dir: sbin, Summary: "try changes of the configuration on a copy", Run: crmshadow.Run},
+		{Name: "crm_ticket", Dir: sbin, Summary: "show and change the tickets of a cluster among several", Run: crmticket.Run},
 		{Name: "crm_rule", Dir: sbin, Summary: "tell whether rules are in effect", Run: crmrule.Run},
 		{Name: "crm_verify", Dir: sbin, Summary: "check a configuration for errors", Run: crmverify.Run},
 		{Name: "crm_resource", Dir: sbin, Summary: "show resources and change how the cluster treats them", Run: crmresource.Run},

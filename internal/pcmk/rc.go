@@ -1,6 +1,7 @@
 package pcmk
 
 import (
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -59,6 +60,9 @@ type rcInfo struct {
 }
 
 const firstRC = -1001
+
+// lastErrno is the last error that the original can name.
+const lastErrno = RC(unix.EHWPOISON)
 
 // rcs returns the table (results.c: pcmk__rcs).
 func rcs() []rcInfo {
@@ -248,9 +252,36 @@ func (rc RC) Name() string {
 		return "EOPNOTSUPP"
 	case RC(unix.EUCLEAN):
 		return "EUCLEAN"
+	case RC(unix.ELNRNG), RC(unix.ENOCSI), RC(unix.ENOANO), RC(unix.EBFONT), RC(unix.EADV), RC(unix.ESRMNT), RC(unix.EDOTDOT), RC(unix.ETOOMANYREFS),
+		RC(unix.ENOTNAM), RC(unix.ENAVAIL), RC(unix.EOWNERDEAD), RC(unix.ENOTRECOVERABLE), RC(unix.ERFKILL), RC(unix.EHWPOISON):
+		return "Unknown" // to the original
 	}
-	if name := unix.ErrnoName(syscall.Errno(rc)); rc > 0 && name != "" {
+	if name := unix.ErrnoName(syscall.Errno(rc)); rc > 0 && rc <= lastErrno && name != "" {
 		return name
 	}
 	return "Unknown"
+}
+
+// RCs lists Pacemaker's own results, from the first down.
+func RCs() []RC {
+	list := make([]RC, len(rcs()))
+	for i := range list {
+		list[i] = RC(firstRC - i)
+	}
+	return list
+}
+
+// LegacyName is the name of a result of older interfaces, whose sign does not matter
+// (results.c: pcmk_errorname).
+func LegacyName(n int) string {
+	rc := RCFromLegacy(n)
+	switch {
+	case rc == RCError:
+		return "pcmk_err_generic"
+	case rc == RCSchemaUnchanged:
+		return "Unknown" // it has none
+	case rc < 0:
+		return "pcmk_err_" + strings.TrimPrefix(rc.Name(), "pcmk_rc_")
+	}
+	return rc.Name()
 }

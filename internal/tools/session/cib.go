@@ -24,19 +24,19 @@ type CIB interface {
 	Close() error
 }
 
-// OpenCIB opens the CIB that the environment names: CIB_file, CIB_shadow, else
+// OpenCIB opens the CIB that the environment names: CIB_shadow, CIB_file, else
 // the one of this node (cib_client.c: cib_new). Errors are a pcmk.RC.
 func OpenCIB(ctx context.Context, e *applet.Env) (CIB, error) {
-	name, ok := os.LookupEnv("CIB_file")
 	if shadow := os.Getenv("CIB_shadow"); shadow != "" {
-		name, ok = file.Shadow(shadow), true
+		return openFile(file.Shadow(shadow))
 	}
-	if ok {
-		f, err := file.Open(name)
-		if err != nil {
-			return nil, err // crm_verify tells what is wrong with it
-		}
-		return f, nil
+	return OpenRealCIB(ctx, e)
+}
+
+// OpenRealCIB is OpenCIB past CIB_shadow (cib_client.c: cib_new_no_shadow).
+func OpenRealCIB(ctx context.Context, e *applet.Env) (CIB, error) {
+	if name, ok := os.LookupEnv("CIB_file"); ok {
+		return openFile(name)
 	}
 	c, err := client.Dial(ctx, e.Name, client.Options{})
 	if err != nil {
@@ -68,6 +68,14 @@ func ReadFile(name string) ([]byte, error) {
 		text, err = bz2.Decompress(text, MaxInput)
 	}
 	return text, err
+}
+
+func openFile(name string) (CIB, error) {
+	f, err := file.Open(name)
+	if err != nil {
+		return nil, err // crm_verify tells what is wrong with it
+	}
+	return f, nil
 }
 
 // AsRC makes a pcmk.RC of an error of a connection.
