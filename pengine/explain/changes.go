@@ -15,6 +15,7 @@ type Change struct {
 	Steps []Step
 	Node  string   // where the resource is then
 	Role  string   // and in which role
+	Where string   // where it is then in all its instances, in words
 	Also  []string // what else would go elsewhere then, and where
 }
 
@@ -27,7 +28,7 @@ type Step struct {
 }
 
 // maxAlso bounds how many other resources are named that a change moves.
-const maxAlso = 6
+const maxAlso = 4
 
 // goal is what a change is to bring about.
 type goal struct {
@@ -121,6 +122,7 @@ func (g *goal) try(steps []Step) (Change, bool) {
 			}
 		}
 	}
+	c.Where = after.whereIs(g.name)
 	c.Also = g.also(after)
 	return c, true
 }
@@ -131,11 +133,7 @@ func (g *goal) also(after *Explainer) (out []string) {
 		if was == g.s.top.Top() || was == g.s.top || was.Is(model.Orphan) {
 			continue
 		}
-		i := slices.IndexFunc(after.c.Resources, func(r *model.Resource) bool { return r.ID == was.ID })
-		if i < 0 {
-			continue
-		}
-		w1, w2 := g.e.whereIs(was), after.whereIs(after.c.Resources[i])
+		w1, w2 := g.e.whereIs(was.ID), after.whereIs(was.ID)
 		if w1 == w2 {
 			continue
 		}
@@ -147,8 +145,9 @@ func (g *goal) also(after *Explainer) (out []string) {
 	return out
 }
 
-func (e *Explainer) whereIs(r *model.Resource) string {
-	s, err := e.subject(r.ID)
+// whereIs tells where a resource will be.
+func (e *Explainer) whereIs(id string) string {
+	s, err := e.subject(id)
 	if err != nil {
 		return ""
 	}

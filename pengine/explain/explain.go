@@ -353,6 +353,7 @@ type Line struct {
 	Resource, Variant string
 	Where             string   // where it will be, with roles
 	Reason            *Finding // the one that says most
+	Cause             *Finding // of a move: what is wrong with the old node, or good at the new one
 	Blocked           bool     // it is not as it should be
 }
 
@@ -382,6 +383,9 @@ func line(a *Answer) Line {
 	if l.Reason == nil && len(a.Next) == 0 {
 		l.Reason = firstBan(a)
 	}
+	if l.Reason != nil && l.Reason.Kind == Moves {
+		l.Cause = moveCause(a, l.Reason)
+	}
 	for i := range a.Nodes {
 		n := &a.Nodes[i]
 		if l.Reason == nil && n.Chosen && len(n.Choice) > 0 {
@@ -389,6 +393,24 @@ func line(a *Answer) Line {
 		}
 	}
 	return l
+}
+
+// moveCause is what rules out the node that a resource leaves, else why the new one
+// was chosen.
+func moveCause(a *Answer, move *Finding) *Finding {
+	for i := range a.Nodes {
+		for j := range a.Nodes[i].Reasons {
+			if f := &a.Nodes[i].Reasons[j]; a.Nodes[i].Node == move.Of && f.Ban() {
+				return f
+			}
+		}
+	}
+	for i := range a.Nodes {
+		if n := &a.Nodes[i]; n.Node == move.Node && n.Chosen && len(n.Choice) > 0 {
+			return &n.Choice[0]
+		}
+	}
+	return nil
 }
 
 // firstBan is the ban that keeps a resource off the first node that could run it.

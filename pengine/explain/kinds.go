@@ -206,7 +206,7 @@ func stateKinds(t *[Kinds]Info) {
 	t[WaitsForStop] = Info{"waits-for-stop", "{rsc} must be stopped on {node} first, which is not possible", "The node on which it is active cannot stop it."}
 	t[WaitsForOrder] = Info{"waits-for-order", "order {id}: {op} of {rsc} must come first, which is not possible", "An ordering constraint names something that is not going to happen. Ask about that resource."}
 	t[WaitsFor] = Info{"waits-for", "{op} of {rsc} must come first, which is not possible", "What belongs together (group members, containers, clones) starts in order. Ask about that resource."}
-	t[NoPartner] = Info{"no-partner", "[constraint {id}: ]no instance of {rsc} is where {value} could be, and interleave wants one",
+	t[NoPartner] = Info{"no-partner", "[constraint {id}: ]where it could be there is no instance of {rsc}, and interleave wants one",
 		"Each instance of an interleaved clone needs its partner of the other clone on the same node. Ask about that clone."}
 	t[InFlight] = Info{"in-flight", "{op} of {rsc} is under way on {node}", "An operation has been started and has not ended."}
 	t[Migrating] = Info{"migrating", "a live migration of {rsc} from {of} to {node} is under way", "The cluster goes on with the migration, or recovers from it."}

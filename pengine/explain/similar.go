@@ -23,7 +23,7 @@ func similar(name string, names []string) []string {
 		d := distance(strings.ToLower(name), strings.ToLower(n))
 		within := len(name) > 2 && (strings.Contains(strings.ToLower(n), strings.ToLower(name)) || len(n) > 2 && strings.Contains(strings.ToLower(name), strings.ToLower(n)))
 		if within {
-			d = min(d, 2)
+			d = min(d, 1)
 		}
 		if d <= min(3, (len(name)+1)/3) {
 			out = append(out, near{n, d})
@@ -37,25 +37,29 @@ func similar(name string, names []string) []string {
 	return best
 }
 
-// distance is how many letters have to be changed, added or removed (Levenshtein).
+// distance is how many letters have to be changed, added, removed or swapped with
+// the next one (optimal string alignment).
 func distance(a, b string) int {
 	if len(a) > maxSimilarLen || len(b) > maxSimilarLen {
 		return maxSimilarLen
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
+	for j := range rows[0] {
+		rows[0][j] = j
 	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := last
-			if a[i] != b[j] {
-				d = 1 + min(last, row[j], row[j+1])
+	for i := 1; i <= len(a); i++ {
+		row, last, older := rows[i%3], rows[(i+2)%3], rows[(i+1)%3]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			same := last[j-1]
+			if a[i-1] != b[j-1] {
+				same = 1 + min(same, last[j], row[j-1])
 			}
-			last, row[j+1] = row[j+1], d
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				same = min(same, older[j-2]+1)
+			}
+			row[j] = same
 		}
 	}
-	return row[len(b)]
+	return rows[len(a)%3][len(b)]
 }

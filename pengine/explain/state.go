@@ -251,6 +251,7 @@ func (e *Explainer) ordering(first, then *model.Resource) *order {
 // fencingBefore tells which nodes are fenced before an action.
 func (e *Explainer) fencingBefore(a *model.Action, add func(Finding)) {
 	seen := map[*model.Action]bool{a: true}
+	var guests []Finding
 	for queue := []*model.Action{a}; len(queue) > 0 && len(seen) < maxChain; queue = queue[1:] {
 		for _, edge := range queue[0].Before {
 			f := edge.First
@@ -259,11 +260,18 @@ func (e *Explainer) fencingBefore(a *model.Action, add func(Finding)) {
 			}
 			seen[f] = true
 			if f.Task == model.Fence && f.Node != nil && f.Meta["stonith_action"] != "on" {
-				add(Finding{Kind: WaitsForFencing, Node: f.Node.Name, Value: f.Reason})
+				if wait := (Finding{Kind: WaitsForFencing, Node: f.Node.Name, Value: f.Reason}); f.Node.IsGuest() {
+					guests = append(guests, wait)
+				} else {
+					add(wait)
+				}
 				continue
 			}
 			queue = append(queue, f)
 		}
+	}
+	for _, f := range guests { // they are fenced by stopping what holds them
+		add(f)
 	}
 }
 
@@ -328,7 +336,7 @@ func (e *Explainer) partners(s *subject, add func(Finding)) {
 		if other == nil || decider(p).Assigned != nil {
 			continue
 		}
-		f := Finding{Kind: NoPartner, Rsc: other.ID, Value: p.ID}
+		f := Finding{Kind: NoPartner, Rsc: other.ID}
 		if o := e.ordering(other, p); o != nil {
 			f.ID = o.ID
 		}

@@ -59,6 +59,7 @@ type jsonChange struct {
 	Node  string     `json:"node"`
 	Role  string     `json:"role"`
 	Steps []jsonStep `json:"steps"`
+	Where string     `json:"where"`
 	Also  []string   `json:"also,omitempty"`
 }
 
@@ -106,7 +107,7 @@ func JSON(a *explain.Answer) ([]byte, error) {
 		out.Nodes = append(out.Nodes, jsonNode{n.Node, n.Instance, points(n), n.Usable, n.Chosen, n.Role, list(n.Choice), list(n.Reasons), list(n.Promoted)})
 	}
 	for _, c := range a.Changes {
-		j := jsonChange{Node: c.Node, Role: c.Role, Also: c.Also}
+		j := jsonChange{Node: c.Node, Role: c.Role, Where: c.Where, Also: c.Also}
 		for _, s := range c.Steps {
 			j.Steps = append(j.Steps, jsonStep{s.Remedy, s.Text, s.Command})
 		}
@@ -128,12 +129,16 @@ func TableJSON(lines []explain.Line) ([]byte, error) {
 		Where    string `json:"where"`
 		Running  bool   `json:"running"`
 		Reason   reason `json:"reason,omitempty"`
+		Cause    reason `json:"cause,omitempty"`
 	}
 	out := make([]row, 0, len(lines))
 	for _, l := range lines {
 		r := row{Resource: l.Resource, Variant: l.Variant, Where: l.Where, Running: !l.Blocked}
 		if l.Reason != nil {
 			r.Reason = data(l.Reason)
+		}
+		if l.Cause != nil {
+			r.Cause = data(l.Cause)
 		}
 		out = append(out, r)
 	}
@@ -162,7 +167,7 @@ func XML(out *pcmkout.Out, a *explain.Answer) {
 		findings(y, "promotion", n.Promoted)
 	}
 	for _, c := range a.Changes {
-		y := x.AddNew("change", attrs("node", c.Node, "role", c.Role)...)
+		y := x.AddNew("change", attrs("node", c.Node, "role", c.Role, "where", c.Where)...)
 		for _, s := range c.Steps {
 			y.AddNew("step", attrs("remedy", s.Remedy, "text", s.Text, "command", s.Command)...)
 		}
@@ -179,6 +184,9 @@ func TableXML(out *pcmkout.Out, lines []explain.Line) {
 		x.Attrs = attrs("resource", l.Resource, "variant", l.Variant, "where", l.Where, "running", strconv.FormatBool(!l.Blocked))
 		if l.Reason != nil {
 			findings(x, "reason", []explain.Finding{*l.Reason})
+		}
+		if l.Cause != nil {
+			findings(x, "cause", []explain.Finding{*l.Cause})
 		}
 	}
 }

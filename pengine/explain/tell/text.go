@@ -134,7 +134,7 @@ func changes(b *strings.Builder, a *explain.Answer) {
 			}
 			b.WriteString(lead + s.Text)
 			if i == len(c.Steps)-1 && a.Asked == "" {
-				b.WriteString(": then it is on " + c.Node + " (" + c.Role + ")")
+				b.WriteString(": then it is " + c.Where)
 			}
 			b.WriteString("\n")
 			if s.Command != "" {
@@ -154,6 +154,9 @@ func Table(lines []explain.Line) string {
 		why := ""
 		if l.Reason != nil {
 			why = l.Reason.Text()
+			if l.Cause != nil {
+				why += ": " + l.Cause.Text()
+			}
 		}
 		rows = append(rows, [3]string{l.Resource, l.Where, why})
 	}

@@ -1,0 +1,89 @@
+package explain_test
+
+import (
+	"testing"
+
+	"github.com/pacesync/pacesync/internal/rules/iso8601"
+	"github.com/pacesync/pacesync/internal/xmltree"
+	"github.com/pacesync/pacesync/pengine/cibgen"
+	"github.com/pacesync/pacesync/pengine/explain"
+	"github.com/pacesync/pacesync/pengine/explain/tell"
+)
+
+const (
+	maxFuzzInput = 64 << 10 // larger inputs are the engine's own tests' business
+	fuzzRuns     = 6        // of the engine, while it looks for changes
+)
+
+// FuzzExplain explains one resource of any CIB, on a node or on all: an answer or an
+// error, never a panic, and the CIB stays as it was.
+func FuzzExplain(f *testing.F) {
+	f.Add([]byte(""), "r", "")
+	f.Add([]byte("<cib/>"), "r", "n")
+	for _, lines := range []string{
+		"node a\nnode b standby=on\nprim fence stonith\nprim web migration-threshold=1\non web a\nfail web a monitor 1 count=1 interval=10",
+		"option stonith-enabled=false\nnode a master-db=5\nnode b\nprim db\nclone dbs db promotable=true\non db a promoted",
+		"option stonith-enabled=false placement-strategy=balanced\nnode a cap:cpu=2\nprim x use:cpu=4\nprim y\ngroup g x y",
+		"node a\nprim httpd\nbundle web httpd 2\nprim vm remote-node=guest\nticket t\n<rsc_ticket id=\"tt\" rsc=\"vm\" ticket=\"t\" loss-policy=\"fence\"/>",
+	} {
+		cib := newBuilder(f).build(lines).String()
+		for _, name := range []string{"web", "dbs", "g", "vm"} {
+			f.Add([]byte(cib), name, "a")
+			f.Add([]byte(cib), name, "")
+		}
+	}
+	f.Add([]byte(cibgen.New(5).Root.String()), "clone-16", "node1")
+	f.Fuzz(func(t *testing.T, data []byte, name, node string) {
+		if len(data) > maxFuzzInput {
+			return
+		}
+		cib, err := xmltree.Parse(data, xmltree.Limits{})
+		if err != nil {
+			return
+		}
+		before := cib.String()
+		e, err := explain.New(explain.Input{CIB: cib, Now: iso8601.Time{Unix: now}, Runs: fuzzRuns})
+		if err != nil {
+			return
+		}
+		tell.Table(e.Summary())
+		a, err := e.Resource(explain.Query{Resource: name, Node: node, Changes: true})
+		if err == nil {
+			tell.Text(a)
+			if _, err := tell.JSON(a); err != nil {
+				t.Error(err)
+			}
+		} else if err.Error() == "" {
+			t.Error("an error without text")
+		}
+		if cib.String() != before {
+			t.Error("the CIB was changed")
+		}
+	})
+}
+
+// TestGenerated explains everything in generated clusters and holds it to the engine.
+func TestGenerated(t *testing.T) {
+	for seed := range uint64(40) {
+		cib := cibgen.New(seed + 1).Root
+		s := schedule(t, cib, now)
+		e, err := explain.New(explain.Input{CIB: cib, Now: iso8601.Time{Unix: now}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range s.r.Cluster.Resources {
+			a, err := e.Resource(explain.Query{Resource: r.ID, Changes: len(r.RunningOn) == 0})
+			if err != nil {
+				t.Fatalf("seed %d: %v", seed+1, err)
+			}
+			s.check(t, a)
+			whole(t, a)
+			story := &story{t: t, cib: cib}
+			for _, c := range a.Changes {
+				if !story.does(c, a, now, nil) {
+					t.Errorf("seed %d: %s: %q does not bring it to %s", seed+1, r.ID, c.Steps[0].Text, c.Node)
+				}
+			}
+		}
+	}
+}
