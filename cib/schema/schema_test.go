@@ -232,11 +232,12 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
+const installedDir = "/usr/share/pacemaker"
+
 // installed opens the schemas of an installed Pacemaker.
 func installed(tb testing.TB) Open {
-	const dir = "/usr/share/pacemaker"
-	testneed.File(tb, dir+"/pacemaker-3.9.rng")
-	return func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }
+	testneed.File(tb, installedDir+"/pacemaker-3.9.rng")
+	return func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(installedDir, name)) }
 }
 
 // BenchmarkValidate validates a CIB of 1 MB, again and by a fresh schema.

@@ -1,26 +1,22 @@
 // Package schemafiles reads the schemas that are installed on the machine, for
-// the programs that validate. It is the file side of package schema and
-// replaces the directory handling of lib/common/schemas.c.
+// the programs that validate, or else takes those that are built in. It is the
+// file side of package schema and replaces the directory handling of
+// lib/common/schemas.c.
 package schemafiles
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/pacesync/pacesync/cib/schema"
+	"github.com/pacesync/pacesync/internal/pcmk"
 )
 
-// DefaultDir is where distributions install Pacemaker's schemas.
-const DefaultDir = "/usr/share/pacemaker"
-
-// Dir is the folder of the schemas: PCMK_schema_directory, else DefaultDir.
-func Dir() string {
-	if dir := os.Getenv("PCMK_schema_directory"); dir != "" {
-		return dir
-	}
-	return DefaultDir
-}
+// Dir is the folder of the schemas.
+func Dir() string { return pcmk.SchemaDirectory() }
 
 // Opener reads schema files of a folder.
 func Opener(dir string) schema.Open {
@@ -29,15 +25,20 @@ func Opener(dir string) schema.Open {
 	}
 }
 
-// Load lists the schemas of a folder; their texts are read when needed.
+// Load lists the schemas of a folder; their texts are read when needed. Where there
+// are none, it is the schemas that are built in.
 func Load(dir string) (*schema.Set, error) {
 	entries, err := os.ReadDir(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("schemas: %w", err)
 	}
 	var names []string
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	return schema.NewSet(names, Opener(dir)), nil
+	set := schema.NewSet(names, Opener(dir))
+	if set.Latest() < 0 {
+		return schema.Builtin(), nil
+	}
+	return set, nil
 }
