@@ -46,7 +46,7 @@ func Remarked(remarks []Remark, faults []Fault, most Severity) string {
 // tell (schemas.c: cli_config_update).
 func (s *Set) Accept(root *xmltree.Node, apply Transformer) (*xmltree.Node, Notice) {
 	name, ok := root.Get(attrValidation)
-	at := s.Find(name)
+	at := s.claimed(name, ok)
 	if !ok {
 		name = "(none)"
 	}

@@ -156,10 +156,23 @@ func (s *Set) Validate(root *xmltree.Node) []Fault {
 	}
 	i := s.Find(name)
 	if i < 0 || name == "" {
-		return []Fault{faultOf(root, attrValidation+"="+quote(name)+" is not a known schema, expected "+
-			s.list[0].Name+" to "+s.list[max(s.Latest(), 0)].Name+" or none")}
+		return []Fault{s.unknown(root, name)}
 	}
 	return s.ValidateWith(root, i)
+}
+
+func (s *Set) unknown(root *xmltree.Node, name string) Fault {
+	return faultOf(root, attrValidation+"="+quote(name)+" is not a known schema, expected "+
+		s.list[0].Name+" to "+s.list[max(s.Latest(), 0)].Name+" or none")
+}
+
+// claimed is the index of the schema that a CIB's validate-with names. Only one
+// that is absent means none, an empty one is unknown.
+func (s *Set) claimed(name string, given bool) int {
+	if given && name == "" {
+		return -1
+	}
+	return s.Find(name)
 }
 
 // Outcome is how an upgrade ended.
@@ -181,24 +194,26 @@ type Result struct {
 	Best    int           // index of the best schema that it conforms to, 0 when there is none
 	Outcome Outcome
 	Remarks []Remark
-	Faults  []Fault // what the schemas had against it that did not fit
+	Faults  []Fault // what the schema it claims has against it, or the one that it could not be brought to
 }
 
 // Upgrade brings a CIB to the newest schema that it can be brought to, at most
 // to the one at index limit when that is above 0 (schemas.c: update_validation).
 func (s *Set) Upgrade(root *xmltree.Node, limit int, apply Transformer) Result {
-	name, ok := root.Get(attrValidation)
 	match := -1
-	if ok {
-		match = s.Find(name)
+	if name, ok := root.Get(attrValidation); ok {
+		match = s.claimed(name, ok)
 	}
 	if match >= s.Latest() {
 		return Result{CIB: root, Best: match}
 	}
 	r := Result{CIB: root}
-	for i := max(match, 0); i <= s.Latest(); {
+	first := max(match, 0)
+	for i := first; i <= s.Latest(); {
 		if faults := s.ValidateWith(r.CIB, i); len(faults) > 0 {
-			r.Faults = append(r.Faults, faults...)
+			if i == first || r.Best > 0 {
+				r.Faults = append(r.Faults, faults...)
+			}
 			if r.Best > 0 {
 				break
 			}
@@ -216,6 +231,9 @@ func (s *Set) Upgrade(root *xmltree.Node, limit int, apply Transformer) Result {
 			continue
 		}
 		i = s.step(&r, i, apply)
+	}
+	if name, ok := root.Get(attrValidation); ok && match < 0 && r.Outcome != Upgraded {
+		r.Faults = []Fault{s.unknown(root, name)}
 	}
 	if r.Best > match && r.Best > 0 {
 		r.CIB.Set(attrValidation, s.list[r.Best].Name)
