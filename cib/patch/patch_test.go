@@ -146,7 +146,7 @@ func TestCannotApply(t *testing.T) {
 			t.Errorf("%s: half applied: %s", c.changes, a)
 		}
 	}
-	for _, p := range []string{`<diff/>`, `<diff format="3"/>`, `<diff format="x"/>`} {
+	for _, p := range []string{`<diff format="0"/>`, `<diff format="3"/>`, `<diff format="x"/>`} {
 		if _, err := Apply(parse(t, before), parse(t, p), false); err == nil {
 			t.Errorf("%s was applied", p)
 		}
@@ -198,6 +198,8 @@ func FuzzApply(f *testing.F) {
 	f.Add(d.Patch().String())
 	f.Add(`<diff format="2"><change operation="move" path="/cib/configuration/resources/primitive[@id='p1']" position="2"/></diff>`)
 	f.Add(`<diff format="2"><change operation="create" path="/cib/status"><!--x--></change><change operation="delete" path="/cib/status"/></diff>`)
+	f.Add(d.Patch1().String())
+	f.Add(`<diff><diff-removed><cib __crm_diff_marker__="removed:top"/></diff-removed><diff-added><cib><x __crm_diff_marker__="added:top"/></cib></diff-added></diff>`)
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := xmltree.ParseString(text, xmltree.Limits{})
 		if err != nil {
