@@ -29,7 +29,7 @@ var pureDirs = []string{
 	"internal/corosync/mar", "internal/corosync/cmap/wire", "internal/corosync/cfg/wire",
 	"cpg/group", "cpg/wire", "quorum/vote", "quorum/wire",
 	"pengine/...", "internal/score", "internal/rules", "internal/xmltree", "internal/xpath",
-	"cib/doc", "cib/patch", "cib/digest", "cib/schema", "cib/acl", "cib/engine",
+	"cib/callopt", "cib/doc", "cib/patch", "cib/digest", "cib/schema", "cib/acl", "cib/engine",
 	"crmd/fsa", "crmd/election/...", "crmd/join", "crmd/transition", "crmd/history",
 	"lrmd/opqueue", "lrmd/wire", "fencing/topology", "fencing/remoteop", "fencing/device", "fencing/history",
 	"internal/pacemakerd/super",

@@ -481,17 +481,4 @@ func (d *daemon) setLimit(text string) {
 	}
 }
 
-func (d *daemon) log(x engine.Log) {
-	switch x.Level {
-	case engine.Error:
-		d.kit.Log.Error(x.Text)
-	case engine.Warning:
-		d.kit.Log.Warn(x.Text)
-	case engine.Notice:
-		d.kit.Log.Notice(x.Text)
-	case engine.Info:
-		d.kit.Log.Info(x.Text)
-	default:
-		d.kit.Log.Debug(x.Text)
-	}
-}
+func (d *daemon) log(x engine.Log) { d.kit.Log.Syslog(int(x.Level), x.Text) }

@@ -25,6 +25,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pacesync/pacesync/cib/callopt"
 	"github.com/pacesync/pacesync/internal/crmipc"
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/score"
@@ -46,23 +47,25 @@ const (
 	ReplaceNotify = "cib_refresh_notify" // sections were replaced as a whole
 )
 
-// Opt are the options of a request (cib_types.h: enum cib_call_options).
-type Opt uint32
+// Opt are the options of a request.
+type Opt = callopt.Opt
 
-// The options.
+// The options that clients use.
 const (
-	XPath          Opt = 0x2 // Section is an expression
-	Multiple       Opt = 0x4
-	CanCreate      Opt = 0x8
-	DiscardReply   Opt = 0x10
-	NoChildren     Opt = 0x20
-	XPathAddress   Opt = 0x40
-	MixedUpdate    Opt = 0x80
-	ScopeLocal     Opt = 0x100
-	DryRun         Opt = 0x200
-	SyncCall       Opt = 0x1000
-	InhibitNotify  Opt = 0x10000
-	QuorumOverride Opt = 0x100000
+	Verbose        = callopt.Verbose
+	XPath          = callopt.XPath
+	Multiple       = callopt.Multiple
+	CanCreate      = callopt.CanCreate
+	DiscardReply   = callopt.DiscardReply
+	NoChildren     = callopt.NoChildren
+	XPathAddress   = callopt.XPathAddress
+	MixedUpdate    = callopt.MixedUpdate
+	ScopeLocal     = callopt.ScopeLocal
+	DryRun         = callopt.DryRun
+	SyncCall       = callopt.SyncCall
+	InhibitNotify  = callopt.InhibitNotify
+	QuorumOverride = callopt.QuorumOverride
+	InhibitBcast   = callopt.InhibitBcast
 )
 
 // Services of the CIB manager.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pacesync/pacesync/cib/callopt"
 	"github.com/pacesync/pacesync/cib/patch"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
@@ -153,7 +154,7 @@ func (c *catchUp) adopt(e *Engine, now time.Time, from string, msg *xmltree.Node
 	msg.Set("src", from)
 	op, _ := operationOf("cib_replace")
 	before := version(e.Root())
-	rc, _ := e.change(&request{xml: msg, name: "cib_replace", op: op, opts: CallOption(number(msg, "cib_callopt")), now: now})
+	rc, _ := e.change(&request{xml: msg, name: "cib_replace", op: op, opts: callopt.Opt(number(msg, "cib_callopt")), now: now})
 	if rc != patch.OK {
 		e.log(Notice, fmt.Sprintf("Not taking the CIB of %s over: %s (ours is %s)", from, text(rc), before))
 		c.finish(c.kept)

@@ -50,9 +50,9 @@ type Exit struct{ Forced bool }
 // Level of a log line.
 type Level uint8
 
-// Levels, as in syslog.
+// Levels, with syslog's numbers.
 const (
-	Error Level = iota
+	Error Level = iota + 3
 	Warning
 	Notice
 	Info

@@ -1,32 +1,5 @@
 package engine
 
-// CallOption is a bit of the attribute cib_callopt (cib_types.h: enum
-// cib_call_options).
-type CallOption int
-
-// The call options.
-const (
-	Verbose        CallOption = 1 << 0
-	XPath          CallOption = 1 << 1
-	Multiple       CallOption = 1 << 2
-	CanCreate      CallOption = 1 << 3
-	DiscardReply   CallOption = 1 << 4
-	NoChildren     CallOption = 1 << 5
-	XPathAddress   CallOption = 1 << 6
-	MixedUpdate    CallOption = 1 << 7
-	ScopeLocal     CallOption = 1 << 8
-	DryRun         CallOption = 1 << 9
-	SyncCall       CallOption = 1 << 12
-	NoMtime        CallOption = 1 << 13
-	ZeroCopy       CallOption = 1 << 14
-	InhibitNotify  CallOption = 1 << 16
-	QuorumOverride CallOption = 1 << 20
-	InhibitBcast   CallOption = 1 << 24
-	ForceDiff      CallOption = 1 << 28
-)
-
-func (o CallOption) has(bit CallOption) bool { return o&bit != 0 }
-
 // Names of operations that are not changes of the document.
 const (
 	opSyncAll      = "cib_sync"

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pacesync/pacesync/cib/callopt"
 	"github.com/pacesync/pacesync/cib/digest"
 	"github.com/pacesync/pacesync/cib/doc"
 	"github.com/pacesync/pacesync/cib/patch"
@@ -44,7 +45,7 @@ func (e *Engine) perform(r *request) *xmltree.Node {
 		e.log(level, fmt.Sprintf("Completed %s operation for section %s: %s (rc=%d, origin=%s, version=%s)",
 			r.name, section, text(rc), -int(rc), r.origin(), version(e.Root())))
 	}
-	if r.opts.has(DiscardReply) {
+	if r.opts.Has(callopt.DiscardReply) {
 		return nil
 	}
 	return newReply(r, rc, output)
@@ -59,11 +60,11 @@ func (e *Engine) read(r *request) (patch.Code, *xmltree.Node) {
 	switch r.name {
 	case "cib_query":
 		section := r.attr("cib_section")
-		if !r.opts.has(XPath) && strings.EqualFold(section, "all") {
+		if !r.opts.Has(callopt.XPath) && strings.EqualFold(section, "all") {
 			section = ""
 		}
-		res, err := doc.Perform(e.Root(), doc.Request{Op: doc.Query, Section: section, XPath: r.opts.has(XPath),
-			NoChildren: r.opts.has(NoChildren), XPathAddress: r.opts.has(XPathAddress), Access: access})
+		res, err := doc.Perform(e.Root(), doc.Request{Op: doc.Query, Section: section, XPath: r.opts.Has(callopt.XPath),
+			NoChildren: r.opts.Has(callopt.NoChildren), XPathAddress: r.opts.Has(callopt.XPathAddress), Access: access})
 		return codeOf(err), res.Answer
 	case opPing:
 		return patch.OK, e.pong(r)
@@ -149,15 +150,15 @@ func (e *Engine) change(r *request) (patch.Code, *xmltree.Node) {
 	if r.op.input == patchInput {
 		section = ""
 	}
-	manage := !r.opts.has(InhibitBcast)
+	manage := !r.opts.Has(callopt.InhibitBcast)
 	if pcmk.IsTrue(r.attr("cib_update")) {
 		manage = false
-		r.opts |= ForceDiff
+		r.opts |= callopt.ForceDiff
 	}
 	e.ping.modified = true
-	r.opts &^= ZeroCopy
-	if strings.EqualFold(section, "status") && !r.opts.has(DryRun) {
-		r.opts |= ZeroCopy // tells clients how the original did it
+	r.opts &^= callopt.ZeroCopy
+	if strings.EqualFold(section, "status") && !r.opts.Has(callopt.DryRun) {
+		r.opts |= callopt.ZeroCopy // tells clients how the original did it
 	}
 	switch {
 	case r.name == opPrimary:
@@ -196,10 +197,10 @@ func (e *Engine) change(r *request) (patch.Code, *xmltree.Node) {
 		}
 	}
 	var replaced parts
-	if rc == patch.OK && !r.opts.has(DryRun) {
+	if rc == patch.OK && !r.opts.Has(callopt.DryRun) {
 		replaced = e.activate(r, input, old, res)
 	}
-	if !r.opts.has(InhibitNotify) && !r.opts.has(DryRun) {
+	if !r.opts.Has(callopt.InhibitNotify) && !r.opts.Has(callopt.DryRun) {
 		e.notifyDiff(r, input, rc, diff)
 	}
 	if replaced != 0 {
@@ -213,7 +214,7 @@ func (e *Engine) run(r *request, section string, input *xmltree.Node, manage boo
 	user := r.attr("cib_user")
 	req := doc.Request{
 		Op: doc.Op(r.name), Section: section, Input: input,
-		XPath: r.opts.has(XPath), Multiple: r.opts.has(Multiple), CanCreate: r.opts.has(CanCreate), MixedUpdate: r.opts.has(MixedUpdate),
+		XPath: r.opts.Has(callopt.XPath), Multiple: r.opts.Has(callopt.Multiple), CanCreate: r.opts.Has(callopt.CanCreate), MixedUpdate: r.opts.Has(callopt.MixedUpdate),
 		ManageVersion: manage, Access: e.access(user), Validate: e.validate,
 	}
 	if r.name == "cib_replace" {
@@ -222,18 +223,18 @@ func (e *Engine) run(r *request, section string, input *xmltree.Node, manage boo
 			req.DigestVersion = doc.FeatureSet
 		}
 	}
-	if !r.opts.has(ZeroCopy) && !r.now.Before(e.withDigest) {
+	if !r.opts.Has(callopt.ZeroCopy) && !r.now.Before(e.withDigest) {
 		req.PatchDigest = true
 		e.withDigest = r.now.Add(digestPause)
 	}
-	if !r.opts.has(NoMtime) {
+	if !r.opts.Has(callopt.NoMtime) {
 		req.Stamp = func(cib *xmltree.Node) { e.stamp(cib, r, user) }
 	}
 	if req.Op == doc.Upgrade {
 		limit := e.cfg.Schemas.Find(r.attr("cib_schema_max"))
 		req.Upgrade = func(cib *xmltree.Node) (*xmltree.Node, doc.Code) { return e.upgrade(cib, limit) }
 	}
-	if r.opts.has(DryRun) {
+	if r.opts.Has(callopt.DryRun) {
 		return doc.Perform(e.Root(), req)
 	}
 	return e.doc.Do(req)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pacesync/pacesync/cib/acl"
+	"github.com/pacesync/pacesync/cib/callopt"
 	"github.com/pacesync/pacesync/cib/patch"
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/xmltree"
@@ -17,7 +18,7 @@ type request struct {
 	xml    *xmltree.Node
 	name   string // of the operation
 	op     operation
-	opts   CallOption
+	opts   callopt.Opt
 	client *client // nil: it came from a peer
 	now    time.Time
 
@@ -60,8 +61,8 @@ func (e *Engine) request(now time.Time, w waiting) {
 	if c == nil {
 		return
 	}
-	opts := CallOption(number(msg, "cib_callopt"))
-	if opts.has(SyncCall) {
+	opts := callopt.Opt(number(msg, "cib_callopt"))
+	if opts.Has(callopt.SyncCall) {
 		c.waiting = id
 	}
 	e.nameClient(c, msg)
@@ -137,7 +138,7 @@ func (e *Engine) message(now time.Time, from string, msg *xmltree.Node) {
 	if _, ok := msg.Get("cib_clientname"); !ok {
 		msg.Set("cib_clientname", from)
 	}
-	e.handle(&request{xml: msg, opts: CallOption(number(msg, "cib_callopt")), now: now})
+	e.handle(&request{xml: msg, opts: callopt.Opt(number(msg, "cib_callopt")), now: now})
 }
 
 // handle decides what becomes of a request (based_callbacks.c: cib_process_request).
@@ -154,7 +155,7 @@ func (e *Engine) handle(r *request) {
 	} else if !e.routePeer(r) {
 		return
 	}
-	if r.opts.has(DiscardReply) {
+	if r.opts.Has(callopt.DiscardReply) {
 		r.reply, r.notify = false, false
 	}
 	if r.forward {
@@ -170,7 +171,7 @@ func (e *Engine) handle(r *request) {
 	if answer == nil {
 		return
 	}
-	if r.client == nil && !op.modifies && r.reply && !e.cfg.StandAlone && !r.opts.has(DiscardReply) {
+	if r.client == nil && !op.modifies && r.reply && !e.cfg.StandAlone && !r.opts.Has(callopt.DiscardReply) {
 		if to := r.attr("src"); to != "" {
 			back := borrow(answer)
 			back.Attrs = append(back.Attrs[:len(back.Attrs):len(back.Attrs)], attr("cib_isreplyto", to))
@@ -281,7 +282,7 @@ func (e *Engine) answerClient(r *request, answer *xmltree.Node) {
 	if c == nil {
 		return
 	}
-	if !r.opts.has(SyncCall) {
+	if !r.opts.Has(callopt.SyncCall) {
 		e.put(Reply{c.ID, 0, answer})
 		return
 	}

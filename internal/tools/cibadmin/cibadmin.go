@@ -186,13 +186,13 @@ func (p *program) option(c int, arg string) {
 	case 'n':
 		call.Options |= client.NoChildren
 	case 'V':
-		call.Options |= 1 // verbose
+		call.Options |= client.Verbose
 		p.o.verbose++
 	case 'l':
 		call.Options |= client.ScopeLocal
 	case 'b':
 		p.o.dangerous = true
-		call.Options |= 1<<24 | client.ScopeLocal // nobody else is told
+		call.Options |= client.InhibitBcast | client.ScopeLocal
 	case 's':
 		p.o.sync = true
 	case 'f':
