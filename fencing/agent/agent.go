@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/pacesync/pacesync/fencing/device"
 	"github.com/pacesync/pacesync/fencing/wire"
 	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/secrets"
 )
 
 // maxOutput is how much of an agent's output is kept of each kind: far more
@@ -222,53 +222,11 @@ func interval(d time.Duration) string {
 	return b.String()
 }
 
-// magicSecret stands for a value that is kept outside the CIB (cib_secrets.c).
-const magicSecret = "lrm://"
-
-// substitute reads the secrets among the parameters of a resource
-// (pcmk__substitute_secrets).
+// substitute reads the secrets among the parameters of a resource.
 func (r *Runner) substitute(rsc string, params []wire.Pair) ([]wire.Pair, error) {
-	if !slices.ContainsFunc(params, func(p wire.Pair) bool { return p.Value == magicSecret }) {
-		return params, nil
-	}
 	dir := r.Secrets
 	if dir == "" {
 		dir = pcmk.SecretsDir
 	}
-	params = slices.Clone(params)
-	for i, p := range params {
-		if p.Value != magicSecret {
-			continue
-		}
-		v, err := readSecret(filepath.Join(dir, filepath.Base(rsc), filepath.Base(p.Name)))
-		if err != nil {
-			return params, fmt.Errorf("secret for rsc %s parameter %s: %w", rsc, p.Name, err)
-		}
-		params[i].Value = v
-	}
-	return params, nil
-}
-
-func firstLine(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	line, _, _ := strings.Cut(string(b[:min(len(b), 254)]), "\n")
-	return strings.TrimRight(line, " \t\r\n\v\f"), nil
-}
-
-func readSecret(path string) (string, error) {
-	v, err := firstLine(path)
-	if err != nil {
-		return "", err
-	}
-	sum, err := firstLine(path + ".sign")
-	if err != nil {
-		return "", err
-	}
-	if !strings.EqualFold(sum, md5sum(v)) {
-		return "", errors.New("md5 sum does not match")
-	}
-	return v, nil
+	return secrets.Substitute(dir, rsc, params)
 }

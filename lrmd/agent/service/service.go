@@ -16,11 +16,11 @@ import (
 	"time"
 
 	"github.com/pacesync/pacesync/internal/pcmk"
+	"github.com/pacesync/pacesync/internal/secrets"
 	"github.com/pacesync/pacesync/lrmd/agent"
 	"github.com/pacesync/pacesync/lrmd/agent/child"
 	"github.com/pacesync/pacesync/lrmd/agent/lsb"
 	"github.com/pacesync/pacesync/lrmd/agent/ocf"
-	"github.com/pacesync/pacesync/lrmd/agent/secrets"
 	"github.com/pacesync/pacesync/lrmd/agent/systemd"
 )
 

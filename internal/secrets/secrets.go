@@ -1,5 +1,5 @@
 // Package secrets replaces parameters that are kept out of the CIB by their
-// values from local files (cibsecret(8)). Everything that runs agents uses it.
+// values from local files (cibsecret(8)). Executor and fencer use it.
 //
 // It replaces lib/common/cib_secrets.c.
 package secrets
@@ -16,8 +16,10 @@ import (
 	"syscall"
 
 	"github.com/pacesync/pacesync/internal/pcmk"
-	"github.com/pacesync/pacesync/lrmd/wire"
 )
+
+// param is what executor and fencer have as a parameter.
+type param struct{ Name, Value string }
 
 const (
 	magic    = "lrm://" // the value in the CIB
@@ -27,22 +29,25 @@ const (
 // Substitute returns the parameters with secrets in place of their marks, read
 // from DIR/RSC/NAME and checked against NAME.sign, their MD5 sum. With an error
 // what could be read is replaced all the same.
-func Substitute(dir, rsc string, params wire.Params) (wire.Params, error) {
-	if !slices.ContainsFunc(params, func(p wire.Param) bool { return p.Value == magic }) {
+func Substitute[S ~[]P, P ~struct{ Name, Value string }](dir, rsc string, params S) (S, error) {
+	secret := func(p P) bool { return param(p).Value == magic }
+	if !slices.ContainsFunc(params, secret) {
 		return params, nil
 	}
 	out := slices.Clone(params)
 	var failed error
-	for i, p := range out {
-		if p.Value != magic {
+	for i := range out {
+		if !secret(out[i]) {
 			continue
 		}
+		p := param(out[i])
 		value, err := read(dir, rsc, p.Name)
 		if err != nil {
 			failed = fmt.Errorf("resource %s parameter %s: %w", rsc, p.Name, err)
 			continue
 		}
-		out[i].Value = value
+		p.Value = value
+		out[i] = P(p)
 	}
 	return out, failed
 }
