@@ -11,14 +11,7 @@ import (
 )
 
 // syslog writes a line at a level of syslog's numbers, 8 for tracing.
-func (l logger) syslog(level int, text string) {
-	levels := [...]slog.Level{2: levelCrit, 3: levelError, 4: levelWarning, 5: levelNotice, 6: levelInfo, 7: levelDebug, 8: levelTrace}
-	at := levelCrit
-	if level > 2 && level < len(levels) {
-		at = levels[level]
-	}
-	l.at(at, "%s", []any{text})
-}
+func (l logger) syslog(level int, text string) { l.at(daemonkit.Priority(level), "%s", []any{text}) }
 
 // logger writes Pacemaker's levels. It is safe for concurrent use.
 type logger struct{ h *slog.Logger }

@@ -172,20 +172,7 @@ func running() bool {
 func logTo(l *daemonkit.Logger) func(note.Level, string) {
 	return func(level note.Level, text string) {
 		text, args := split(text)
-		switch level {
-		case note.Critical:
-			l.Crit(text, args...)
-		case note.Error:
-			l.Error(text, args...)
-		case note.Warning:
-			l.Warn(text, args...)
-		case note.Notice:
-			l.Notice(text, args...)
-		case note.Info:
-			l.Info(text, args...)
-		default:
-			l.Debug(text, args...)
-		}
+		l.Syslog(int(level), text, args...)
 	}
 }
 

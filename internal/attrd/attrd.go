@@ -405,22 +405,7 @@ func (d *daemon) store(e core.Store) {
 	d.overdue.Set(id, time.Now().Add(storePatience))
 }
 
-func (d *daemon) tell(t core.Trace) {
-	switch {
-	case t.Level <= election.LevelError:
-		d.log.Error(t.Text)
-	case t.Level == election.LevelWarning:
-		d.log.Warn(t.Text)
-	case t.Level == election.LevelNotice:
-		d.log.Notice(t.Text)
-	case t.Level == election.LevelInfo:
-		d.log.Info(t.Text)
-	case t.Level == election.LevelDebug:
-		d.log.Debug(t.Text)
-	default:
-		d.log.Trace(t.Text)
-	}
-}
+func (d *daemon) tell(t core.Trace) { d.log.Syslog(int(t.Level), t.Text) }
 
 // changedSections are the sections that a replace notification names; one that
 // names none means all.

@@ -44,6 +44,30 @@ func (l *Logger) Emerg(msg string, args ...any) { l.at(LevelEmerg, msg, args) }
 // Trace logs what a developer wants to see.
 func (l *Logger) Trace(msg string, args ...any) { l.at(LevelTrace, msg, args) }
 
+// Syslog logs at a level of syslog's numbers, 8 for tracing: those that the pure cores give.
+func (l *Logger) Syslog(priority int, msg string, args ...any) { l.at(Priority(priority), msg, args) }
+
+// Priority is the level of a number of syslog's, 8 for tracing.
+func Priority(n int) slog.Level {
+	switch {
+	case n <= 1:
+		return LevelEmerg
+	case n == 2:
+		return LevelCrit
+	case n == 3:
+		return slog.LevelError
+	case n == 4:
+		return slog.LevelWarn
+	case n == 5:
+		return LevelNotice
+	case n == 6:
+		return slog.LevelInfo
+	case n == 7:
+		return slog.LevelDebug
+	}
+	return LevelTrace
+}
+
 // at logs in the name of the function that called the caller.
 func (l *Logger) at(level slog.Level, msg string, args []any) {
 	ctx := context.Background()

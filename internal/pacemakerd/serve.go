@@ -171,22 +171,7 @@ func (l *loop) kill(e super.Kill) {
 	l.k.Log.Info(fmt.Sprintf("Sent signal %d to %s", sig, name), "pid", e.PID)
 }
 
-func (l *loop) log(e super.Log) {
-	switch e.Level {
-	case super.Emerg:
-		l.k.Log.Emerg(e.Text)
-	case super.Error:
-		l.k.Log.Error(e.Text)
-	case super.Warning:
-		l.k.Log.Warn(e.Text)
-	case super.Notice:
-		l.k.Log.Notice(e.Text)
-	case super.Info:
-		l.k.Log.Info(e.Text)
-	case super.Debug:
-		l.k.Log.Debug(e.Text)
-	}
-}
+func (l *loop) log(e super.Log) { l.k.Log.Syslog(int(e.Level), e.Text) }
 
 // client serves one event of a client (pcmkd_messages.c: pcmk_ipc_dispatch).
 func (l *loop) client(ev crmipc.Event) {

@@ -139,13 +139,13 @@ const (
 	Segv // leaves a core that shows what hung
 )
 
-// Level is the importance of a log line, as in syslog.
+// Level is the importance of a log line, with syslog's numbers.
 type Level uint8
 
 // Levels.
 const (
-	Emerg Level = iota
-	Error
+	Emerg Level = 0
+	Error Level = iota + 2
 	Warning
 	Notice
 	Info

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -327,4 +326,3 @@ func (t *tool) show(name string, value *string, host string) {
 }
 
 // pid is how clients of the controller call themselves.
-func pid() string { return strconv.Itoa(os.Getpid()) }
