@@ -85,7 +85,7 @@ func (e *Explainer) promotion(a *NodeAnswer, p *model.Resource) {
 		}
 	}
 	f := Finding{Node: a.Node, Value: total.String(), Limit: itoa(top.Clone.PromotedMax)}
-	_, none := promotionAttrOf(inst)
+	none := promotionAttrOn(inst, inst.Location(model.Planned)) == ""
 	switch {
 	case inst.State(false) == model.Promoted && !inst.Is(model.Managed):
 		return
@@ -115,20 +115,16 @@ func promotedOn(top *model.Resource, n *model.Node) (count int) {
 	return count
 }
 
-// promotionAttrOf returns the node attribute with the promotion score of an instance;
-// none says that there is none.
-func promotionAttrOf(inst *model.Resource) (name string, none bool) {
-	n := inst.Location(model.Planned)
+// promotionAttrOn returns the node attribute with the promotion score of an instance,
+// or of a member of it, empty when there is none.
+func promotionAttrOn(inst *model.Resource, n *model.Node) string {
 	if n == nil {
-		return "", true
+		return ""
 	}
-	if name = promotionAttr(decider(inst), n); name != "" {
-		return name, false
-	}
-	for _, k := range inst.Children {
-		if name = promotionAttr(k, n); name != "" {
-			return name, false
+	for _, r := range append([]*model.Resource{inst}, leaves(inst.Children)...) {
+		if name := promotionAttr(r, n); name != "" {
+			return name
 		}
 	}
-	return "", true
+	return ""
 }

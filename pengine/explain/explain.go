@@ -353,7 +353,7 @@ type Line struct {
 	Resource, Variant string
 	Where             string   // where it will be, with roles
 	Reason            *Finding // the one that says most
-	Cause             *Finding // of a move: what is wrong with the old node, or good at the new one
+	Cause             *Finding // what is behind it: of a move, what is wrong with the old node or good at the new one
 	Blocked           bool     // it is not as it should be
 }
 
@@ -377,8 +377,10 @@ func (e *Explainer) Summary() []Line {
 func line(a *Answer) Line {
 	l := Line{Resource: a.Resource, Variant: a.Variant, Where: Where(a.Next), Blocked: len(a.Next) == 0}
 	for i := range a.Reasons {
-		l.Reason = &a.Reasons[i]
-		break
+		if a.Reasons[i].Kind != RuleChanges { // that can wait
+			l.Reason = &a.Reasons[i]
+			break
+		}
 	}
 	if l.Reason == nil && len(a.Next) == 0 {
 		l.Reason = firstBan(a)
@@ -390,9 +392,23 @@ func line(a *Answer) Line {
 		n := &a.Nodes[i]
 		if l.Reason == nil && n.Chosen && len(n.Choice) > 0 {
 			l.Reason = &n.Choice[0]
+			if l.Reason.Kind == ChosenBest {
+				l.Cause = weightiest(n)
+			}
 		}
 	}
 	return l
+}
+
+// weightiest is the reason that does most for a node.
+func weightiest(n *NodeAnswer) *Finding {
+	var best *Finding
+	for i := range n.Reasons {
+		if f := &n.Reasons[i]; f.Scored() && f.Score > 0 && (best == nil || f.Score > best.Score) {
+			best = f
+		}
+	}
+	return best
 }
 
 // moveCause is what rules out the node that a resource leaves, else why the new one

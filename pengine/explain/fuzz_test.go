@@ -8,6 +8,7 @@ import (
 	"github.com/pacesync/pacesync/pengine/cibgen"
 	"github.com/pacesync/pacesync/pengine/explain"
 	"github.com/pacesync/pacesync/pengine/explain/tell"
+	"github.com/pacesync/pacesync/pengine/model"
 )
 
 const (
@@ -62,26 +63,53 @@ func FuzzExplain(f *testing.F) {
 	})
 }
 
-// TestGenerated explains everything in generated clusters and holds it to the engine.
+// FuzzMutated explains everything in a generated cluster after some changes to it.
+func FuzzMutated(f *testing.F) {
+	f.Add(uint64(1), uint64(1))
+	f.Add(uint64(7), uint64(99))
+	f.Fuzz(func(t *testing.T, seed, change uint64) {
+		cib := cibgen.New(seed).Root
+		cibgen.Mutate(change, cib)
+		everything(t, cib, fuzzRuns)
+	})
+}
+
+// TestGenerated explains everything in generated clusters, as they are and changed.
 func TestGenerated(t *testing.T) {
 	for seed := range uint64(40) {
-		cib := cibgen.New(seed + 1).Root
-		s := schedule(t, cib, now)
-		e, err := explain.New(explain.Input{CIB: cib, Now: iso8601.Time{Unix: now}})
-		if err != nil {
-			t.Fatal(err)
+		everything(t, cibgen.New(seed+1).Root, 60)
+		cib := cibgen.New(seed + 101).Root
+		for k := range uint64(4) {
+			cibgen.Mutate(seed*10+k, cib)
 		}
-		for _, r := range s.r.Cluster.Resources {
-			a, err := e.Resource(explain.Query{Resource: r.ID, Changes: len(r.RunningOn) == 0})
+		everything(t, cib, fuzzRuns)
+	}
+}
+
+// everything asks about each resource of a CIB and holds the answers to the engine.
+func everything(t *testing.T, cib *xmltree.Node, runs int) {
+	t.Helper()
+	s := schedule(t, cib, now)
+	e, err := explain.New(explain.Input{CIB: cib, Now: iso8601.Time{Unix: now}, Runs: runs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell.Table(e.Summary())
+	story := &story{t: t, cib: cib}
+	for _, r := range s.r.Cluster.Resources {
+		if r.Is(model.Orphan) { // it may have the id of another
+			continue
+		}
+		for _, node := range []string{"", s.r.Cluster.Nodes[0].Name} {
+			a, err := e.Resource(explain.Query{Resource: r.ID, Node: node, Changes: true})
 			if err != nil {
-				t.Fatalf("seed %d: %v", seed+1, err)
+				t.Fatalf("%s: %v", r.ID, err)
 			}
 			s.check(t, a)
 			whole(t, a)
-			story := &story{t: t, cib: cib}
 			for _, c := range a.Changes {
 				if !story.does(c, a, now, nil) {
-					t.Errorf("seed %d: %s: %q does not bring it to %s", seed+1, r.ID, c.Steps[0].Text, c.Node)
+					t.Errorf("%s: %q does not bring it to %s", r.ID, c.Steps[0].Text, c.Node)
 				}
 			}
 		}

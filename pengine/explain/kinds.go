@@ -144,7 +144,7 @@ func scoreKinds(t *[Kinds]Info) {
 	t[Member] = Info{"member", "its group stays together, and {rsc} {value}", "The members of a group go where the first one goes. Ask about the group."}
 	t[MemberCompany] = Info{"member-company", "what group member {rsc} thinks", "The wishes of all members of a group, such as their stickiness, count for the first."}
 	t[Container] = Info{"container", "{value}", "A resource in a container, and what belongs to a bundle, goes where the container is."}
-	t[Promotion] = Info{"promotion-score", "promotion score[ (node attribute {id})]", "The resource agent says how much the instance is worth promoting there."}
+	t[Promotion] = Info{"promotion-score", "promotion score[ (node attribute {id})][: {value}]", "The resource agent says how much the instance is worth promoting there."}
 	t[CloneScore] = Info{"clone-score", "what {rsc} as a whole thinks of {node}", "Location constraints and colocations of the clone count for which instance is promoted."}
 }
 

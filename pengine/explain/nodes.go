@@ -183,7 +183,9 @@ func (e *Explainer) scoreFinding(d *model.Resource, w *model.Why) (f Finding, ok
 	case model.CauseCompany:
 		e.company(&f, w)
 	case model.CausePromotion:
-		f.ID = promotionAttr(d, w.Node)
+		if f.ID = promotionAttrOn(d, w.Node); f.ID == "" {
+			f.Value = "none is set there"
+		}
 	case model.CauseFailures:
 		e.failures(&f, d, w.Node)
 	case model.CauseHardError, model.CauseFatalError, model.CauseOnFail, model.CauseNotHere, model.CauseStopFailed, model.CauseFailStop:

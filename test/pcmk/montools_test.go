@@ -82,6 +82,22 @@ func TestMonToolsLive(t *testing.T) {
 		}
 	}
 	compareLive(t, n, "crm_mon", "-1 -r -f", "--output-as=xml")
+	explainsLive(t, n)
+}
+
+// explainsLive asks pacesync explain on the running cluster: it says where the group
+// is, and what would bring it to a node that it is not on.
+func explainsLive(t *testing.T, n *lab.Node) {
+	t.Helper()
+	pacesync := filepath.Join(labtest.Bin(t), "pacesync")
+	at := holder(t, n)
+	res := on(t, n, pacesync, "explain", "g")
+	if want := "g (group) is on " + at + " (Started), and stays there."; res.Code != 0 || !strings.HasPrefix(res.Stdout, want) {
+		t.Errorf("explain g: status %d, want %q\n%s%s", res.Code, want, res.Stdout, res.Stderr)
+	}
+	if res = on(t, n, pacesync, "explain", "no-such-resource"); res.Code != 105 {
+		t.Errorf("explain no-such-resource: status %d\n%s%s", res.Code, res.Stdout, res.Stderr)
+	}
 }
 
 // share is the first two, or all with E2E_LONG.

@@ -172,4 +172,4 @@ func Table(lines []explain.Line) string {
 }
 
 // maxWhere is how wide the column of places may make the others move.
-const maxWhere = 40
+const maxWhere = 60
