@@ -25,6 +25,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/crmnode"
 	"github.com/pacesync/pacesync/internal/tools/crmresource"
 	"github.com/pacesync/pacesync/internal/tools/crmrule"
+	"github.com/pacesync/pacesync/internal/tools/crmscripts"
 	"github.com/pacesync/pacesync/internal/tools/crmshadow"
 	"github.com/pacesync/pacesync/internal/tools/crmsimulate"
 	"github.com/pacesync/pacesync/internal/tools/crmticket"
@@ -64,6 +65,9 @@ func applets() []applet.Applet {
 		{Name: "crm_mon", Dir: sbin, Summary: "the state of the cluster: nodes, resources, failures", Run: crmmon.Run},
 		{Name: "crm_diff", Dir: sbin, Summary: "compare two configurations, or apply such a difference", Run: crmdiff.Run},
 		{Name: "crm_error", Dir: sbin, Summary: "what the numbers of errors mean", Run: crmerror.Run},
+		{Name: "crm_failcount", Dir: sbin, Summary: "how often a resource failed on a node", Run: crmscripts.Failcount},
+		{Name: "crm_master", Dir: sbin, Summary: "the promotion score of a resource, for agents", Run: crmscripts.Master},
+		{Name: "crm_standby", Dir: sbin, Summary: "whether a node may host resources", Run: crmscripts.Standby},
 		{Name: "crm_shadow", Dir: sbin, Summary: "try changes of the configuration on a copy", Run: crmshadow.Run},
 		{Name: "crm_ticket", Dir: sbin, Summary: "show and change the tickets of a cluster among several", Run: crmticket.Run},
 		{Name: "crm_rule", Dir: sbin, Summary: "tell whether rules are in effect", Run: crmrule.Run},
