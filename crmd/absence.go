@@ -28,10 +28,11 @@ const (
 	absencePeriod = 2 * time.Minute
 )
 
-// crashed tells whether the controller of a member ended without having said that
-// it leaves.
+// crashed tells whether the controller of a node ended without having said that it
+// leaves and without its node being lost. A controller that has just started may know
+// of others by their group before it knows the membership.
 func crashed(p *crmcluster.Peer) bool {
-	return p.State == crmcluster.Member && !p.Online && p.Expected != "down"
+	return p.State != crmcluster.Gone && !p.Online && p.Expected != "down"
 }
 
 // again notes that the controller is gone.
@@ -63,7 +64,7 @@ func (c *Controller) vanished(p *crmcluster.Peer) {
 		return
 	}
 	a.until = time.Time{}
-	if p.State != crmcluster.Member && (c.leading || c.dc() == "" || sameName(p.Name, c.dc())) {
+	if p.State == crmcluster.Gone && (c.leading || c.dc() == "" || sameName(p.Name, c.dc())) {
 		c.dropAttributes(p) // they were kept for it to come back
 	}
 	if c.sched.hold.running() && c.graceLeft() == 0 {

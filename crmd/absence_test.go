@@ -204,6 +204,8 @@ func TestAbsence(t *testing.T) {
 		left("it is back", 0)
 		p.Online, p.Expected = false, ""
 		left("a member that no DC told of", respawnGrace)
+		p.State = crmcluster.Unknown
+		left("the membership is not known yet", respawnGrace)
 		p.State = crmcluster.Gone
 		left("its node is lost", 0)
 		p.State, p.Expected = crmcluster.Member, "down"

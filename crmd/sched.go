@@ -86,21 +86,22 @@ func (c *Controller) schedulerUp(round int, conn *crmipc.Conn, err error) {
 		}
 		return
 	}
-	s.dialing = false
 	if err != nil {
 		c.log.warn("Could not connect to scheduler: %v", err)
 		if s.tries++; s.tries >= schedTries {
+			s.dialing = false
 			c.fail(fsa.Fail, "do_pe_control")
 			return
 		}
-		c.after(schedRetry, func() {
-			if s.wanted {
+		c.after(schedRetry, func() { // until then it counts as being dialled
+			if round == s.stopped {
+				s.dialing = false
 				c.startScheduler()
 			}
 		})
 		return
 	}
-	s.conn, s.tries = conn, 0
+	s.conn, s.dialing, s.tries = conn, false, 0
 	conn.Pump(func(in crmipc.Incoming, err error) {
 		c.post(func() {
 			switch {
@@ -202,12 +203,12 @@ func (c *Controller) calculateWith(r cibResult) {
 		cib.Set("no-quorum-panic", "1")
 	}
 	req := crmipc.NewRequest("pe_calc", "", "pengine", program, strconv.Itoa(os.Getpid()), cib)
+	s.expect(req.Attr("reference"))
 	if err := s.conn.Post(req); err != nil {
-		c.log.err("Could not contact the scheduler: %v", err)
-		c.fail(fsa.Error, "do_pe_invoke_callback")
+		c.log.warn("Could not contact the scheduler: %v", err)
+		c.schedulerLost()
 		return
 	}
-	s.expect(req.Attr("reference"))
 	s.limit = c.after(schedTimeout, func() {
 		if c.leading {
 			c.log.crit("The scheduler did not answer within %s", schedTimeout)
@@ -265,7 +266,7 @@ func (c *Controller) schedulerReply(n *xmltree.Node) {
 		c.log.info("pe_calc calculation %s is obsolete", m.ref)
 		return
 	}
-	c.sched.limit.stop()
+	c.sched.expect("")
 	c.inputWith(fsa.PESuccess, fsa.CauseIPC, "handle_response", payload{sched: &schedReply{ref: m.ref, input: n.Attr("crm-tgraph-in"), graph: m.data}})
 }
 

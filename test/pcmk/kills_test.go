@@ -3,6 +3,7 @@ package pcmk
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sort"
 	"strings"
@@ -295,6 +296,72 @@ func TestDaemonKillsRounds(t *testing.T) {
 			t.Logf("%d nodes: %d daemons killed, the longest took %.1f s", nodes, kills, longest.Seconds())
 		})
 	}
+}
+
+// TestDaemonKillsBusy kills daemons while the cluster is at work: a node becomes empty
+// or is filled again, and at any moment of that one or several daemons are killed on the
+// DC, elsewhere, or everywhere. The work is done all the same and nothing is fenced.
+func TestDaemonKillsBusy(t *testing.T) {
+	labtest.Long(t, "TestDaemonKills")
+	k := startKilled(t, lab.Ours, 3)
+	seed := uint64(time.Now().UnixNano())
+	rng := rand.New(rand.NewPCG(seed, 1))
+	t.Logf("seed %d", seed)
+	daemons := pcmk.Daemons()
+	for round := range 6 * killRounds {
+		dc, other := k.dc()
+		target := k.lab.Members()[rng.IntN(3)]
+		victims := [][]*lab.Node{{dc}, {other}, {target}, {dc, other}, k.lab.Members()}[rng.IntN(5)]
+		d := daemons[rng.IntN(len(daemons))]
+		and := daemons[rng.IntN(len(daemons))]
+		pause := time.Duration(rng.IntN(1500)) * time.Millisecond
+		what := fmt.Sprintf("round %d: %s becomes standby, %v later %s", round, target.Name(), pause, d.Program)
+		for _, on := range []string{"on", "off"} {
+			if _, err := target.Exec(k.ctx, "crm_standby", "-N", target.Name(), "-v", on); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(pause) // any moment of the work will do
+			for _, n := range victims {
+				what += " of " + n.Name()
+				k.shoot(n, d)
+			}
+			if rng.IntN(3) == 0 {
+				what += " and " + and.Program
+				k.shoot(victims[0], and)
+			}
+			start := time.Now()
+			k.settle(what, func(looks string) bool { return k.busyDone(looks, target.Name(), on == "on") })
+			if events := k.power.Events(); len(events) > 0 {
+				t.Fatalf("%s: fencing: %v", what, events)
+			}
+			t.Logf("%s: done after %.1f s", what, time.Since(start).Seconds())
+			what = fmt.Sprintf("round %d: %s is back, %v later %s", round, target.Name(), pause, d.Program)
+		}
+	}
+}
+
+// shoot kills a daemon that may be gone already.
+func (k *killed) shoot(n *lab.Node, d pcmk.Daemon) {
+	if p, ok := n.Program(d.Program); ok {
+		_ = syscall.Kill(p.PID, syscall.SIGKILL)
+	}
+}
+
+// busyDone tells whether everything runs, but for a node in standby, where nothing does.
+func (k *killed) busyDone(looks, node string, standby bool) bool {
+	nodes := 3
+	if standby {
+		nodes = 2
+		if slices.ContainsFunc(strings.Split(looks, "\n"), func(l string) bool {
+			return strings.HasPrefix(l, "resource ") && strings.Contains(l, " "+node+" ")
+		}) {
+			return false
+		}
+	}
+	return strings.Count(looks, "online=true unclean=false pending=false") == 3 && strings.Count(looks, " mark=") == 3 &&
+		strings.Count(looks, " ss Promoted ") == 1 && strings.Count(looks, " ss Unpromoted ") == nodes-1 &&
+		strings.Count(looks, " cc Started ") == nodes && strings.Count(looks, " d1 Started ")+strings.Count(looks, " d2 Started ") == 2 &&
+		strings.Count(looks, "resource f-n") == 3
 }
 
 // TestDaemonKillsOriginal has the original's daemons killed once each, for comparison:
