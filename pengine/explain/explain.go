@@ -429,13 +429,26 @@ func moveCause(a *Answer, move *Finding) *Finding {
 	return nil
 }
 
-// firstBan is the ban that keeps a resource off the first node that could run it.
+// firstBan is the reason that says most about why a resource runs nowhere: one of its
+// own before one that ties it to another node, and that before the state of a node.
 func firstBan(a *Answer) *Finding {
+	weight := func(f *Finding) int {
+		switch {
+		case f.Kind < NodeScore:
+			return 1
+		case f.Kind == Elsewhere || f.Kind == Member:
+			return 2
+		}
+		return 3
+	}
 	var some *Finding
 	for i := range a.Nodes {
-		for j := range a.Nodes[i].Reasons {
-			f := &a.Nodes[i].Reasons[j]
-			if f.Ban() && (some == nil || some.Kind < NodeScore && f.Kind > NodeScore) {
+		n := &a.Nodes[i]
+		banned := slices.ContainsFunc(n.Reasons, func(f Finding) bool { return f.Ban() })
+		for j := range n.Reasons {
+			f := &n.Reasons[j]
+			against := f.Ban() || !banned && n.Score < 0 && f.Scored() && f.Score < 0
+			if against && (some == nil || weight(f) > weight(some)) {
 				some = f
 			}
 		}
