@@ -237,6 +237,34 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradeOfOldSyntax takes a CIB of Pacemaker 1.1 to the newest schema, by a
+// request to a daemon that stands alone.
+func TestUpgradeOfOldSyntax(t *testing.T) {
+	old := `<cib crm_feature_set="3.0.14" validate-with="pacemaker-2.5" admin_epoch="0" epoch="7" num_updates="1"><configuration><crm_config>` +
+		`<cluster_property_set id="o"><nvpair id="o1" name="stonith_enabled" value="false"/><nvpair id="o2" name="default-action-timeout" value="9s"/></cluster_property_set>` +
+		`</crm_config><nodes><node id="1" uname="n1" type="normal"/></nodes><resources/><constraints/></configuration><status/></cib>`
+	e := New(Config{Node: "n1", Schemas: schema.Builtin(), StandAlone: true, InGroup: func(string, string) bool { return false }}, parse(t, old), patch.OK, time.Unix(1_700_000_000, 0))
+	next, code := e.upgrade(e.Root().Copy(), 0)
+	if code != patch.OK {
+		t.Fatalf("code %d", code)
+	}
+	want := `<configuration><crm_config><cluster_property_set id="o"><nvpair id="o1" name="stonith-enabled" value="false"/></cluster_property_set></crm_config>` +
+		`<nodes><node id="1" uname="n1" type="member"/></nodes><resources/><constraints/>` +
+		`<op_defaults><meta_attributes id="_2TO3_-op-defaults"><nvpair id="o2" name="timeout" value="9s"/></meta_attributes></op_defaults></configuration>`
+	if got := next.Child("configuration").String(); got != want || next.Attr("validate-with") != "pacemaker-3.9" {
+		t.Errorf("%s\n got %s\nwant %s", next.Attr("validate-with"), got, want)
+	}
+	told := 0
+	for _, x := range e.Take() {
+		if l, ok := x.(Log); ok && strings.HasPrefix(l.Text, "CIB upgrade: ") && l.Level == Debug {
+			told++
+		}
+	}
+	if told != 3 {
+		t.Errorf("%d changes are told, want 3", told)
+	}
+}
+
 func TestNotifications(t *testing.T) {
 	c := newCluster(t, "n1", "n2")
 	c.ask("n1-user", `cib_op="cib_notify" cib_notify_type="cib_diff_notify" cib_notify_activate="1"`, "")

@@ -3,6 +3,7 @@ package schedulerd
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,21 @@ func ask(t *testing.T, c *computer, cib string) *xmltree.Node {
 		t.Fatal(err)
 	}
 	return c.compute(crmipc.NewRequest("pe_calc", "", "pengine", "crmd", "", n))
+}
+
+// TestOldConfiguration has one that must be upgraded before it can be computed, and
+// one that cannot be.
+func TestOldConfiguration(t *testing.T) {
+	c := testComputer(t)
+	c.schemas = schema.Builtin()
+	old := strings.Replace(fmt.Sprintf(cibText, option("stonith_enabled", "false")+option("transition_idle_timeout", "42s")), "pacemaker-3.0", "pacemaker-2.10", 1)
+	if g := crmipc.Data(ask(t, c, old)); g == nil || g.Attr("cluster-delay") != "42s" {
+		t.Errorf("%s", g)
+	}
+	bad := ask(t, c, strings.Replace(old, "<constraints/>", "<bogus/>", 1))
+	if g := crmipc.Data(bad); bad.Attr("config-errors") != "1" || g.First != nil {
+		t.Errorf("it does not conform: %s", bad)
+	}
 }
 
 func TestCompute(t *testing.T) {
