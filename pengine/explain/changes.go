@@ -210,7 +210,7 @@ func (g *goal) weight(with []Step) (Change, bool) {
 // prefer adds to the score of the node.
 func (g *goal) prefer(k score.Score) Step {
 	rsc, role := g.owner(), ""
-	id := "prefer-" + rsc + "-" + g.node.Name
+	id := g.e.freeID("prefer-" + rsc + "-" + g.node.Name)
 	if g.role == model.Promoted {
 		role = " in role Promoted"
 	}
@@ -234,6 +234,15 @@ func (g *goal) prefer(k score.Score) Step {
 	}
 	return Step{Remedy: "add-score", Text: text, Command: "cibadmin --create --scope constraints --xml-text '" + x.String() + "'",
 		Apply: func(cib *xmltree.Node) { place(cib, "configuration", "constraints").Add(x.Copy()) }}
+}
+
+// freeID is an id that nothing in the CIB has.
+func (e *Explainer) freeID(id string) string {
+	free := id
+	for n := 2; e.cib.Find(func(x *xmltree.Node) bool { return x.ID() == free }) != nil; n++ {
+		free = id + "-" + strconv.Itoa(n)
+	}
+	return free
 }
 
 // owner is the resource that a constraint would name: members go with what holds them.

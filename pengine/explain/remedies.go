@@ -397,7 +397,7 @@ func utilizationPair(cib *xmltree.Node, n *model.Node, name string) *xmltree.Nod
 }
 
 func discover(g *goal, f Finding) []Step {
-	x := xmltree.New("rsc_location", xmltree.Attr{Name: "id", Value: "discover-" + g.owner() + "-" + f.Node}, xmltree.Attr{Name: "rsc", Value: g.owner()},
+	x := xmltree.New("rsc_location", xmltree.Attr{Name: "id", Value: g.e.freeID("discover-" + g.owner() + "-" + f.Node)}, xmltree.Attr{Name: "rsc", Value: g.owner()},
 		xmltree.Attr{Name: "node", Value: f.Node}, xmltree.Attr{Name: "score", Value: "0"}, xmltree.Attr{Name: "resource-discovery", Value: "exclusive"})
 	return one("name "+f.Node+" in a constraint with resource-discovery=exclusive as well", "cibadmin --create --scope constraints --xml-text '"+x.String()+"'",
 		func(cib *xmltree.Node) { place(cib, "configuration", "constraints").Add(x.Copy()) })
