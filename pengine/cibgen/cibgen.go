@@ -143,11 +143,11 @@ func clusterOptions() []maybe {
 		{"cluster-delay", 5, v("30s", "60s")},
 		{"batch-limit", 8, v("0", "5", "30")},
 		{"migration-limit", 6, v("1", "2", "-1")},
-		{"stop-all-resources", 3, v("true", "false")},
+		{"stop-all-resources", 4, v("true", "false")},
 		{"stop-orphan-resources", 8, v("false", "true")},
 		{"stop-orphan-actions", 8, v("false", "true")},
 		{"remove-after-stop", 6, v("true", "false")},
-		{"pe-error-series-max", 4, v("-1", "10")},
+		{"pe-error-series-max", 5, v("-1", "10")},
 		{"node-health-strategy", 15, v("none", "migrate-on-red", "only-green", "progressive", "custom")},
 		{"node-health-base", 6, v("10", "-5", "100")},
 		{"node-health-green", 8, v("5", "0")},
@@ -156,7 +156,7 @@ func clusterOptions() []maybe {
 		{"placement-strategy", 25, v("default", "utilization", "minimal", "balanced")},
 		{"shutdown-lock", 10, v("true", "false")},
 		{"shutdown-lock-limit", 5, v("0", "10min", "1h")},
-		{"cluster-recheck-interval", 3, v("15min", "60s")},
+		{"cluster-recheck-interval", 5, v("15min", "60s")},
 	}
 }
 
@@ -193,7 +193,7 @@ func nodeAttributes() []maybe {
 		{"site", 40, v("east", "west")},
 		{"rack", 25, v("1", "2", "10")},
 		{"load", 15, v("0.5", "3", "12.25")},
-		{"priority-x", 3, v("1")},
+		{"priority-x", 5, v("1")},
 	}
 }
 

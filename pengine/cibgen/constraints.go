@@ -8,19 +8,17 @@ import (
 
 func (g *gen) makeConstraints() {
 	for range g.IntN(2 * (1 + len(g.tops))) {
+		if len(g.tickets) > 0 && g.chance(25) {
+			g.ticket()
+			continue
+		}
 		switch g.IntN(10) {
 		case 0, 1, 2, 3:
 			g.location()
 		case 4, 5, 6:
 			g.colocation()
-		case 7, 8:
-			g.order()
 		default:
-			if len(g.tickets) > 0 {
-				g.ticket()
-			} else {
-				g.order()
-			}
+			g.order()
 		}
 	}
 	if g.symmetricOff() {
@@ -162,7 +160,7 @@ func (g *gen) colocation() {
 		n.Set("score", g.score())
 	}
 	if g.feature("colocation set", 15) {
-		g.sets(n, []maybe{{"sequential", 30, v("false", "true")}, {"role", 15, roles()}, {"score", 10, v("10", "INFINITY", "-5")}, {"ordering", 5, v("group", "listed")}})
+		g.sets(n, []maybe{{"sequential", 30, v("false", "true")}, {"role", 15, roles()}, {"score", 10, v("10", "INFINITY", "-5")}, {"ordering", 15, v("group", "listed")}})
 		return
 	}
 	from := g.others()
@@ -228,12 +226,12 @@ func (g *gen) ticket() {
 		n.Set("loss-policy", one(g, "stop", "demote", "fence", "freeze"))
 		g.features["loss-policy "+n.Attr("loss-policy")] = true
 	}
-	if g.feature("ticket set", 15) {
+	if g.feature("ticket set", 25) {
 		g.sets(n, []maybe{{"role", 20, roles()}})
 		return
 	}
 	n.Set("rsc", g.target())
-	if g.feature("ticket role", 25) {
+	if g.feature("ticket role", 40) {
 		n.Set("rsc-role", pick(g, roles()))
 	}
 }
@@ -254,7 +252,7 @@ func (g *gen) firstStatus() {
 	for _, t := range g.tickets {
 		if g.chance(80) {
 			s := tickets.AddNew("ticket_state", a("id", t), a("granted", one(g, "true", "false")))
-			if g.feature("ticket standby", 15) {
+			if g.feature("ticket standby", 25) {
 				s.Set("standby", "true")
 			}
 			s.Set("last-granted", strconv.Itoa(Now-1000))

@@ -9,6 +9,17 @@ import (
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
+// WithPast is New for one seed in four. The others have run for a while: what run
+// makes of the CIB, and then Disturb.
+func WithPast(seed uint64, run func(*xmltree.Node)) *CIB {
+	c := New(seed)
+	if seed%4 != 0 {
+		run(c.Root)
+		c.Features = append(c.Features, Disturb(seed, c.Root)...)
+	}
+	return c
+}
+
 // Disturb gives a CIB a past: what went wrong, what is half done and what was
 // changed since. root, in which resources have run (or nothing yet), is
 // changed. It returns what happened, sorted.
@@ -122,6 +133,11 @@ func (g *gen) event(status *xmltree.Node) {
 	case 4:
 		g.features["recurring monitor failed"] = true
 		m := g.copyOp(rsc, op, "monitor", one(g, "10000", "30000", "11000"))
+		rsc.Each("lrm_rsc_op", func(n *xmltree.Node) {
+			if n.ID() == rsc.ID()+"_last_failure_0" {
+				n.Remove() // the controller keeps one
+			}
+		})
 		m.Set("id", rsc.ID()+"_last_failure_0")
 		g.fail(m, one(g, "7", "1", "9"), "0")
 		g.failCount(state, rsc, m)

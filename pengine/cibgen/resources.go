@@ -34,7 +34,7 @@ func (g *gen) makeResources() {
 			g.template()
 		}
 	}
-	if g.feature("ticket", 8) {
+	if g.feature("ticket", 18) {
 		g.tickets = []string{"ticketA", "ticketB"}[:1+g.IntN(2)]
 	}
 	if g.chance(70) {
@@ -179,7 +179,7 @@ func (g *gen) opAttributes(o *xmltree.Node) {
 
 func (g *gen) group(to *xmltree.Node) *xmltree.Node {
 	n := to.AddNew("group", a("id", g.id("grp")))
-	g.pairs(n, "meta_attributes", g.some("meta ", append(metaAttributes(), maybe{"ordered", 5, v("false", "true")}, maybe{"collocated", 4, v("false", "true")}))...)
+	g.pairs(n, "meta_attributes", g.some("meta ", append(metaAttributes(), maybe{"ordered", 5, v("false", "true")}, maybe{"collocated", 12, v("false", "true")}))...)
 	for range 1 + g.IntN(4) {
 		g.primitive(n)
 	}
@@ -311,7 +311,7 @@ func (g *gen) guest() {
 	g.features["guest node"] = true
 	n := g.primitive(g.resources)
 	name := g.id("guest")
-	pairs := append([][2]string{{"remote-node", name}}, g.some("guest ", []maybe{{"remote-port", 15, v("3121")}, {"remote-addr", 15, v("192.168.1.20")}, {"remote-connect-timeout", 15, v("30s")}, {"remote-allow-migrate", 10, v("false")}})...)
+	pairs := append([][2]string{{"remote-node", name}}, g.some("guest ", []maybe{{"remote-port", 35, v("3121")}, {"remote-addr", 35, v("192.168.1.20")}, {"remote-connect-timeout", 35, v("30s")}, {"remote-allow-migrate", 30, v("false")}})...)
 	if meta := n.Child("meta_attributes"); meta != nil {
 		for _, p := range pairs {
 			meta.AddNew("nvpair", a("id", g.id("nv")), a("name", p[0]), a("value", p[1]))

@@ -84,7 +84,7 @@ func (g *gen) attributeExpression(to *xmltree.Node) {
 	if g.feature("expression type", 30) {
 		e.Set("type", one(g, "string", "number", "integer", "version"))
 	}
-	if g.feature("value-source", 6) {
+	if g.feature("value-source", 25) {
 		e.Set("value-source", one(g, "literal", "param", "meta"))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,8 +32,8 @@ type said struct {
 // verdict is what a comparison came to.
 type verdict struct {
 	problems []problem
-	fault    string // what is wrong with the original's run: an assertion, a signal, no end
-	busy     bool   // there is something to do
+	faults   []string // what is wrong with the original's run: assertions, a signal, no end
+	busy     bool     // there is something to do
 }
 
 // problem is one difference: in which run (an index of the command lines), where and what.
@@ -45,8 +46,8 @@ type problem struct {
 // original, or the first place that differs. Empty when the two agree.
 func (v verdict) sign() string {
 	switch {
-	case v.fault != "":
-		return v.fault
+	case len(v.faults) > 0:
+		return v.faults[len(v.faults)-1]
 	case len(v.problems) > 0:
 		return fmt.Sprint(v.problems[0].run, " ", v.problems[0].where)
 	}
@@ -54,18 +55,19 @@ func (v verdict) sign() string {
 }
 
 // comparison is how two programs are compared: in which directory, with how much
-// CPU time for the original and which of the command lines.
+// CPU time and stack for the original, and which of the command lines.
 type comparison struct {
 	dir  string
 	cpu  int // seconds
+	deep int // kB of stack; 0 for the usual
 	runs []int
 }
 
 // patience is how much CPU time the original gets for one CIB, which takes it a few
 // milliseconds as a rule; some send it into an endless loop.
-const patience = 10
+const patience = 3
 
-func full(dir string) comparison { return comparison{dir, patience, []int{0, 1}} }
+func full(dir string) comparison { return comparison{dir: dir, cpu: patience, runs: []int{0, 1}} }
 
 func (c comparison) args(file string, run int) []string {
 	date := time.Unix(cibgen.Now, 0).UTC().Format("2006-01-02 15:04:05Z")
@@ -89,8 +91,10 @@ func (c comparison) tree(t *testing.T, root *xmltree.Node) verdict {
 func (c comparison) file(file string) (v verdict) {
 	for _, run := range c.runs {
 		theirs, mine := c.said(c.originals, file, run), c.said(ours, file, run)
-		if f := theirs.fault(); f != "" {
-			v.fault = f
+		for _, f := range theirs.faults() {
+			if !slices.Contains(v.faults, f) {
+				v.faults = append(v.faults, f)
+			}
 		}
 		if theirs.signal != 0 { // nothing to compare with
 			v.problems = nil
@@ -116,6 +120,9 @@ func (c comparison) originals(args ...string) said {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Duration(c.cpu)*time.Second)
 	defer cancel()
 	limited := fmt.Sprintf(`ulimit -c 0; ulimit -S -t %d; exec %s "$@"`, c.cpu, original)
+	if c.deep > 0 {
+		limited = fmt.Sprintf("ulimit -s %d; ", c.deep) + limited
+	}
 	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", limited, original}, args...)...)
 	cmd.Env = append(os.Environ(), "TZ=UTC", "CIB_shadow_dir="+c.dir)
 	var stdout, stderr bytes.Buffer
@@ -140,27 +147,32 @@ func ours(args ...string) said {
 // assertion is how the original's log begins that one of its assertions failed.
 const assertion = ": Triggered fatal assertion at "
 
-const endless = "never ends"
+const (
+	endless = "never ends"
+	invalid = "Relax-NG validity error"
+)
 
-// fault is what the original itself finds wrong with its run: the assertions that
+// faults is what the original itself finds wrong with its run: the assertions that
 // failed, else what ended it.
-func (s said) fault() string {
-	var failed []string
+func (s said) faults() (failed []string) {
 	for l := range strings.Lines(s.stderr) {
 		if strings.Contains(l, assertion) {
 			_, what, _ := strings.Cut(strings.TrimSpace(l), "error: ")
 			failed = append(failed, what)
 		}
 	}
+	if strings.Contains(s.stderr, invalid) {
+		failed = append(failed, invalid)
+	}
 	switch {
 	case len(failed) > 0:
-		return failed[len(failed)-1]
+		return failed
 	case s.signal == syscall.SIGXCPU, s.signal == syscall.SIGKILL:
-		return endless
+		return []string{endless}
 	case s.signal != 0:
-		return s.signal.String()
+		return []string{s.signal.String()}
 	}
-	return ""
+	return nil
 }
 
 func text(file string) string {

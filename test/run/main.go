@@ -71,8 +71,14 @@ func long() map[string][]step {
 		"demo-corosync": demos["demo-corosync"],
 		"sim": {goTest("totem simulator, 10,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestSeeds$",
 			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going")},
-		"pengine": {goTest("scheduler beside the original, 20,000 generated CIBs", full, "-count=1", "-v", "-timeout=60m", "-run=^TestGenerated$",
-			"./test/pengine", "-seeds=20000", "-base=1")},
+		"pengine": {
+			goTest("scheduler beside the original, 20,000 generated CIBs", full, "-count=1", "-v", "-timeout=180m", "-run=^TestGenerated$|^TestClasses$",
+				"./test/pengine", "-seeds=20000", "-base=1", "-time=170m"),
+			goTest("scheduler beside the original, 8,000 changed cases", full, "-count=1", "-v", "-timeout=90m", "-run=^TestMutated$",
+				"./test/pengine", "-seeds=8000", "-base=1", "-time=80m"),
+			goTest("properties of the scheduler, all cases", full, "-count=1", "-v", "-timeout=30m", "-run=^TestRenamed$|^TestReordered$|^TestIdleNode$|^TestSettles$",
+				"./pengine", "-every=1", "-seeds=500"),
+		},
 		"planted": {goTest("planted bugs, 1,000 seeds each", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestPlanted",
 			"./totem/totemtest", "-planted")},
 	}
