@@ -25,6 +25,7 @@ type Execution struct {
 	open   []int         // by synapse: inputs that are missing
 	fired  []bool        // by synapse
 	status *xmltree.Node
+	known  map[*xmltree.Node]map[string][]*xmltree.Node // by node state: its histories by their id
 
 	changed bool // the CIB is not what it was
 }

@@ -106,6 +106,7 @@ func (x *Execution) forget(name string) {
 		if s.Attr("uname") != name {
 			continue
 		}
+		delete(x.known, s)
 		for _, k := range []string{"lrm", "transient_attributes"} {
 			if c := s.Child(k); c != nil {
 				c.Remove()
@@ -121,10 +122,10 @@ type agentOf struct{ rsc, name, class, provider, typ string }
 // history returns the history of a resource on a node, made when it is missing;
 // nil, with an error told, when it cannot be.
 func (x *Execution) history(state *xmltree.Node, a agentOf) *xmltree.Node {
-	lrm := state.Child("lrm")
-	if h := known(lrm, a); h != nil {
+	if h := x.remembered(state, a); h != nil {
 		return h
 	}
+	lrm := state.Child("lrm")
 	switch {
 	case a.class == "" || a.typ == "":
 		x.tell.Errf("Resource %s not found in the status section of %s.  Please supply the class and type to continue", a.rsc, state.ID())
@@ -148,24 +149,30 @@ func (x *Execution) history(state *xmltree.Node, a agentOf) *xmltree.Node {
 		h.Set("provider", a.provider)
 	}
 	h.Set("type", a.typ)
+	x.known[state][a.name] = append(x.known[state][a.name], h)
 	return h
 }
 
-// known returns the history that a resource has under one of its names. Two of
-// that name are as good as none, as in the original.
-func known(lrm *xmltree.Node, a agentOf) *xmltree.Node {
-	all := lrm.Child("lrm_resources")
-	if all == nil {
-		return nil
+// remembered returns the history that a resource has under one of its names,
+// wherever it is in the state of the node. Two of that name are as good as none, as
+// in the original.
+func (x *Execution) remembered(state *xmltree.Node, a agentOf) *xmltree.Node {
+	byID, ok := x.known[state]
+	if !ok {
+		byID = map[string][]*xmltree.Node{}
+		state.Find(func(h *xmltree.Node) bool {
+			if h.Name == "lrm_resource" {
+				byID[h.ID()] = append(byID[h.ID()], h)
+			}
+			return false
+		})
+		if x.known == nil {
+			x.known = map[*xmltree.Node]map[string][]*xmltree.Node{}
+		}
+		x.known[state] = byID
 	}
 	for _, id := range []string{a.rsc, a.name} {
-		var found []*xmltree.Node
-		for h := all.Child("lrm_resource"); h != nil; h = h.NextNamed() {
-			if h.ID() == id {
-				found = append(found, h)
-			}
-		}
-		if len(found) == 1 {
+		if found := byID[id]; len(found) == 1 {
 			return found[0]
 		}
 	}

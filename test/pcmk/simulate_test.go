@@ -111,8 +111,8 @@ func TestSimulate(t *testing.T) {
 	}
 }
 
-// TestSimulateAll is TestSimulate on every case and on many generated CIBs.
-func TestSimulateAll(t *testing.T) {
+// TestSimulateOffline is TestSimulate on every case and on many generated CIBs.
+func TestSimulateOffline(t *testing.T) {
 	labtest.Need(t, simulator)
 	labtest.Long(t, "TestSimulate")
 	for _, file := range testneed.CIBs(t) {
