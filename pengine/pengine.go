@@ -35,7 +35,7 @@ type Input struct {
 type Result struct {
 	Cluster *model.Cluster
 	Changes *change.Changes // nil after Status
-	Graph   *graph.Graph    // nil after Status
+	Graph   *graph.Graph    // nil after Status and Decide
 	doc     *unpack.Doc
 }
 
@@ -99,8 +99,18 @@ func (r *Result) Element(rsc *model.Resource) (expanded, raw *xmltree.Node) {
 // displays that list them (pcmk__unpack_constraints).
 func (r *Result) Constraints() { constraint.Build(r.Cluster, r.doc) }
 
-// Schedule goes on from Status: the engine on one screen.
+// Schedule goes on from Status.
 func (r *Result) Schedule(transition int) {
+	r.Decide()
+	r.Draw(transition)
+}
+
+// Draw goes on from Decide and makes the graph.
+func (r *Result) Draw(transition int) { r.Graph = graph.Build(r.Cluster, transition) }
+
+// Decide goes on from Status: the engine on one screen, but for the graph, which who
+// only shows what will happen does not need.
+func (r *Result) Decide() {
 	c := r.Cluster
 	constraint.Health(c)
 	constraint.Build(c, r.doc)
@@ -113,5 +123,4 @@ func (r *Result) Schedule(transition int) {
 	action.FenceAndShutDown(c)
 	order.Apply(c)
 	r.Changes = change.Find(c)
-	r.Graph = graph.Build(c, transition)
 }

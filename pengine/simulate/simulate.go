@@ -215,7 +215,10 @@ func (s *run) decide(r *pengine.Result, printed bool) (bool, error) {
 		s.t.Begin(title)
 	}
 	s.shown.Lines = nil
-	r.Schedule(0)
+	r.Decide()
+	if s.Execute || s.SaveGraph != nil || s.SaveDot != nil || s.Problem != nil {
+		r.Draw(0)
+	}
 	if s.Problem != nil {
 		for _, p := range r.Cluster.Problems {
 			s.Problem(p)
