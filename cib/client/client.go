@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -68,6 +69,14 @@ const (
 	InhibitBcast   = callopt.InhibitBcast
 )
 
+// Acting is on whose behalf the call is made (cib_client.c: cib_internal_op).
+func (c *Call) Acting() string {
+	if c.User == "" {
+		return os.Getenv("CIB_user")
+	}
+	return c.User
+}
+
 // Services of the CIB manager.
 const (
 	ReadWrite = "cib_rw"
@@ -82,7 +91,7 @@ type Call struct {
 	Section string
 	Data    *xmltree.Node // becomes part of the request
 	Options Opt
-	User    string // on whose behalf; only for the privileged
+	User    string // on whose behalf, only for the privileged; empty: CIB_user of the environment
 }
 
 // Options of a connection.
@@ -190,8 +199,8 @@ func (c *Conn) request(call Call) (*xmltree.Node, int) {
 		}
 	}
 	n.Set("cib_callid", strconv.Itoa(id))
-	if call.User != "" {
-		n.Set("cib_user", call.User)
+	if user := call.Acting(); user != "" {
+		n.Set("cib_user", user)
 	}
 	n.Set("cib_callopt", strconv.FormatUint(uint64(call.Options), 10))
 	if call.Data != nil {

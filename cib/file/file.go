@@ -122,8 +122,8 @@ func (c *CIB) Do(_ context.Context, call client.Call) (*xmltree.Node, error) {
 		CanCreate: opt(client.CanCreate), NoChildren: opt(client.NoChildren), MixedUpdate: opt(client.MixedUpdate),
 		Validate: c.validate, Upgrade: c.upgrade, PatchDigest: false,
 	}
-	if acl.Required(call.User) && c.enforced() {
-		r.Access = acl.For(c.Root(), call.User, pcmk.InGroup)
+	if user := call.Acting(); acl.Required(user) && c.enforced() {
+		r.Access = acl.For(c.Root(), user, pcmk.InGroup)
 	}
 	before := c.Root()
 	res, err := doc.Perform(before, r)

@@ -263,7 +263,6 @@ const (
 	WithinRange
 	AfterRange
 	Satisfied // of a date_spec
-	Unsatisfied
 )
 
 // Date evaluates a date_expression by itself.
@@ -301,10 +300,7 @@ func (e *expr) dateVerdict(env *Env) DateVerdict {
 		}
 		return WithinRange
 	case "date_spec":
-		if cron(env.Now, e.spec) {
-			return Satisfied
-		}
-		return Unsatisfied
+		return cron(env.Now, e.spec)
 	case "gt":
 		switch {
 		case !okStart:
@@ -344,8 +340,9 @@ func addDuration(t iso8601.Time, n *xmltree.Node) iso8601.Time {
 	return t.AddSeconds(((get("weeks")*7+get("days"))*24+get("hours"))*3600 + get("minutes")*60 + get("seconds"))
 }
 
-// cron evaluates a date_spec (pe_cron_range_satisfied).
-func cron(now iso8601.Time, n *xmltree.Node) bool {
+// cron evaluates a date_spec: what it says of larger units counts first
+// (pe_cron_range_satisfied).
+func cron(now iso8601.Time, n *xmltree.Node) DateVerdict {
 	y, mo, d := now.Date()
 	h, mi, s := now.Clock()
 	wy, w, wd := now.ISOWeek()
@@ -354,35 +351,46 @@ func cron(now iso8601.Time, n *xmltree.Node) bool {
 		value int
 	}{{"years", y}, {"months", mo}, {"monthdays", d}, {"hours", h}, {"minutes", mi}, {"seconds", s},
 		{"yeardays", now.YearDay()}, {"weekyears", wy}, {"weeks", w}, {"weekdays", wd}, {"moon", moon(now)}} {
-		if spec, has := n.Get(f.name); has && !inRange(spec, int64(f.value)) {
-			return false
+		if spec, has := n.Get(f.name); has {
+			if v := inRange(spec, int64(f.value)); v != WithinRange {
+				return v
+			}
 		}
 	}
-	return true
+	return Satisfied
 }
 
-// inRange says whether v is within "3", "3-5", "3-" or "-5"; what is no range never excludes.
-func inRange(spec string, v int64) bool {
+// inRange says where v is, seen from "3", "3-5", "3-" or "-5"; what is no range never excludes.
+func inRange(spec string, v int64) DateVerdict {
 	if spec == "" || spec == "-" {
-		return true
+		return WithinRange
 	}
 	if spec[0] == '-' {
 		hi, ok := score.LeadingInt(spec[1:])
-		return !ok || v <= hi
+		return within(v, v, hi, ok)
 	}
 	lo, ok := score.LeadingInt(spec)
-	if !ok {
-		return true
-	}
 	_, rest, ranged := strings.Cut(spec, "-")
 	switch {
 	case !ranged:
-		return v == lo
+		return within(v, lo, lo, ok)
 	case rest == "":
-		return v >= lo
+		return within(v, lo, v, ok)
 	}
-	hi, ok := score.LeadingInt(rest)
-	return !ok || (v >= lo && v <= hi)
+	hi, okToo := score.LeadingInt(rest)
+	return within(v, lo, hi, ok && okToo)
+}
+
+func within(v, lo, hi int64, valid bool) DateVerdict {
+	switch {
+	case !valid:
+		return WithinRange
+	case v < lo:
+		return BeforeRange
+	case v > hi:
+		return AfterRange
+	}
+	return WithinRange
 }
 
 // moon is the phase of the moon from 0 to 7 (phase_of_the_moon).

@@ -152,3 +152,42 @@ func compareLive(t *testing.T, n *lab.Node, tool string, lines ...string) {
 		}
 	}
 }
+
+// TestRestartLive restarts resources with the original's crm_resource and with ours on
+// a running cluster of the original: both say the same, leave the same configuration,
+// and what they restart was stopped and started.
+func TestRestartLive(t *testing.T) {
+	labtest.Long(t, "TestResourceChanges")
+	labtest.Pacemaker(t)
+	l := labtest.Up(t, lab.Options{Nodes: []lab.NodeSpec{{}, {}}})
+	labtest.Start(t, l)
+	n := l.Members()[0]
+	for _, args := range [][]string{{"crm_attribute", "-n", "stonith-enabled", "-v", "false"}, {"cibadmin", "-R", "-o", "resources", "-X", toolResources},
+		{"cibadmin", "-C", "-o", "constraints", "-X", `<rsc_colocation id="with" rsc="g" with-rsc="c" score="INFINITY"/>`}} {
+		if res := on(t, n, args...); res.Code != 0 {
+			t.Fatalf("%v: %s", args, res.Stderr)
+		}
+	}
+	toolsSettled(t, n)
+	compareLive(t, n, "crm_resource", "-a -r g", "-A -r p1", "-A -r c --output-as=xml", "--digests -r p1 -N "+holder(t, n), "--digests -r p1 --output-as=xml -N "+holder(t, n), "--wait")
+	for _, args := range []string{"--restart -r p1", "--restart -r g -T 60s", "--restart -r p2 -N " + holder(t, n), "--restart -r c -N " + holder(t, n), "--restart -r p3", "--restart -r nix"} {
+		var said [2]outcome
+		var made [2]string
+		for i, path := range toolPaths(t, "crm_resource") {
+			toolsSettled(t, n)
+			before := on(t, n, "crm_resource", "-o").Stdout
+			said[i] = liveText(t, n, path, strings.Fields(args)...)
+			toolsSettled(t, n)
+			made[i] = on(t, n, "cibadmin", "-Q", "-o", "configuration").Stdout
+			if changed := on(t, n, "crm_resource", "-o").Stdout != before; changed != (said[i].status == 0) {
+				t.Errorf("%s %s: status %d, something ran: %v", path, args, said[i].status, changed)
+			}
+		}
+		if said[0] != said[1] {
+			t.Errorf("crm_resource %s: status %d, want %d:\n%s", args, said[1].status, said[0].status, firstDifference(said[0], said[1]))
+		}
+		if made[0] != made[1] {
+			t.Errorf("crm_resource %s: the configuration differs: %s", args, firstDifference(outcome{stdout: made[0]}, outcome{stdout: made[1]}))
+		}
+	}
+}

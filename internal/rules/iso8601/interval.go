@@ -90,12 +90,8 @@ func Duration(s string) (int64, error) {
 			inTime = true
 			continue
 		}
-		v, j := int64(0), i
-		for j < len(s) && s[j] >= '0' && s[j] <= '9' && j-i < 10 {
-			v = v*10 + int64(s[j]-'0')
-			j++
-		}
-		if j == i || j >= len(s) {
+		v, j, ok := amount(s, i)
+		if !ok {
 			return 0, ErrInvalid
 		}
 		m := durationUnit(s[j], inTime)
@@ -108,6 +104,24 @@ func Duration(s string) (int64, error) {
 		return 0, ErrInvalid
 	}
 	return secs, nil
+}
+
+// amount reads a number of a duration, which may have a sign, and says where its
+// unit is (parse_int).
+func amount(s string, i int) (v int64, unit int, ok bool) {
+	negative := s[i] == '-'
+	if negative || s[i] == '+' || s[i] == ':' {
+		i++
+	}
+	j := i
+	for j < len(s) && s[j] >= '0' && s[j] <= '9' && j-i < 10 {
+		v = v*10 + int64(s[j]-'0')
+		j++
+	}
+	if negative {
+		v = -v
+	}
+	return v, j, j > i && j < len(s)
 }
 
 func durationUnit(c byte, inTime bool) int64 {

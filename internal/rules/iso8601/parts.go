@@ -1,7 +1,5 @@
 package iso8601
 
-import "strconv"
-
 // Parts is a duration with its calendar parts kept apart: how long a month is
 // depends on what it is added to.
 type Parts struct {
@@ -22,12 +20,8 @@ func ParseParts(s string) (Parts, error) {
 			inTime = true
 			continue
 		}
-		j := i
-		for j < len(s) && s[j] >= '0' && s[j] <= '9' {
-			j++
-		}
-		v, err := strconv.ParseInt(s[i:j], 10, 32)
-		if err != nil || j == len(s) {
+		v, j, ok := amount(s, i)
+		if !ok || v != int64(int32(v)) {
 			return Parts{}, ErrInvalid
 		}
 		switch unit := durationUnit(s[j], inTime); {

@@ -36,3 +36,20 @@ func FuzzParseParts(f *testing.F) {
 		}
 	})
 }
+
+// TestSigns: every amount of a duration may have a sign of its own.
+func TestSigns(t *testing.T) {
+	for in, want := range map[string]Parts{"P-1Y-2M3D": {Years: -1, Months: -2, Days: 3}, "PT-61S": {Seconds: -61}, "P-1DT+2H": {Days: -1, Seconds: 7200}} {
+		if got, err := ParseParts(in); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"PT-1.5S", "P-", "P--1D", "P-M", "P1-D"} {
+		if got, err := ParseParts(in); err == nil {
+			t.Errorf("%s: %+v", in, got)
+		}
+	}
+	if s, err := Duration("P-1DT1H"); err != nil || s != -82800 {
+		t.Errorf("%d %v", s, err)
+	}
+}

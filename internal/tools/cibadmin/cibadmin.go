@@ -359,9 +359,6 @@ func (p *program) work(input *xmltree.Node) pcmk.Exit {
 		input.AddNew("status")
 	}
 	call.Data = input
-	if call.User == "" {
-		call.User = os.Getenv("CIB_user")
-	}
 	output, err := cib.Do(ctx, call)
 	rc := rcOf(err)
 	if !isFile && !p.o.sync && rc == pcmk.RC(unix.ETIMEDOUT) {

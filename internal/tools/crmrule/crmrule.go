@@ -173,8 +173,6 @@ func (t *tool) eval(cib *xmltree.Node, id string) (pcmk.RC, string) {
 		return pcmk.RCAfterRange, ""
 	case rules.Satisfied:
 		return pcmk.OK, ""
-	case rules.Unsatisfied:
-		return pcmk.RCOpUnsatisfied, ""
 	}
 	return pcmk.RCUndetermined, "Error parsing rule"
 }
@@ -202,8 +200,6 @@ func (t *tool) show(id string, rc pcmk.RC, why string) {
 		text = "is expired"
 	case pcmk.RCBeforeRange:
 		text = "has not yet taken effect"
-	case pcmk.RCOpUnsatisfied:
-		text = "does not satisfy conditions"
 	}
 	if t.s.Out.Format == pcmkout.XML {
 		t.s.Out.Node("rule-check", "rule-id", id, "rc", rc.Exit().Itoa())

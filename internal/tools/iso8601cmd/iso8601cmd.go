@@ -163,10 +163,12 @@ func durationText(p iso8601.Parts) string {
 		}
 	}
 	switch s := p.Seconds; {
-	case s < 60 && (s != 0 || b.Len() == 0):
+	case s > -60 && s < 60 && (s != 0 || b.Len() == 0):
 		fmt.Fprintf(&b, "%d %s", s, count(s, "second"))
 	case s != 0:
 		var units []string
+		all := s
+		s = max(s, -s)
 		for _, u := range []struct {
 			n    int64
 			name string
@@ -175,7 +177,7 @@ func durationText(p iso8601.Parts) string {
 				units = append(units, fmt.Sprintf("%d %s", u.n, count(u.n, u.name)))
 			}
 		}
-		fmt.Fprintf(&b, "%d seconds (%s)", s, strings.Join(units, " "))
+		fmt.Fprintf(&b, "%d seconds (%s)", all, strings.Join(units, " "))
 	}
 	return b.String()
 }
