@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pacesync/pacesync/cib/client"
 	"github.com/pacesync/pacesync/internal/crmcluster"
 	"github.com/pacesync/pacesync/internal/pcmk"
@@ -222,4 +224,25 @@ func TestAbsence(t *testing.T) {
 			left("it is back", 0)
 		}
 	})
+}
+
+// TestExecutorGone: which errors mean that the executor is gone, so that what it was
+// asked is neither done nor failed.
+func TestExecutorGone(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{fmt.Errorf("request: %w", unix.ENOTCONN), true},
+		{fmt.Errorf("request: %w", unix.EPIPE), true},
+		{fmt.Errorf("request: %w", unix.EMSGSIZE), false},
+		{fmt.Errorf("answer: %w", unix.ENOMSG), false},
+		{fmt.Errorf("lrmd: exec: %w", pcmk.RC(unix.ENOTCONN)), false}, // it says so itself
+		{context.DeadlineExceeded, false},
+	} {
+		if got := gone(tc.err); got != tc.want {
+			t.Errorf("%v: %v", tc.err, got)
+		}
+	}
 }

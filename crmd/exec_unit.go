@@ -98,17 +98,24 @@ func work(conn *client.Client, jobs <-chan func(context.Context, *client.Client)
 	}
 }
 
-// ask has the executor asked, and the answer given to the keeper.
-func (u *execUnit) ask(f func(ctx context.Context, conn *client.Client) history.Input) {
+// ask has the executor asked, and the answer given to the keeper. An executor that is
+// gone gives none: that an operation could not be begun because of that is no failure of
+// the resource, and above all no failed stop, for which its node would be fenced. This
+// controller ends then, and the DC has everything probed.
+func (u *execUnit) ask(f func(ctx context.Context, conn *client.Client) (history.Input, error)) {
 	if u.conn == nil {
-		u.c.defer_(func() { u.step(f(expired(), nil)) })
 		return
 	}
 	conn := u.conn
 	job := func(ctx context.Context, conn *client.Client) {
-		in := f(ctx, conn)
+		in, err := f(ctx, conn)
 		u.c.post(func() {
-			if conn == u.conn {
+			switch {
+			case conn != u.conn:
+			case gone(err):
+				u.c.log.debug("executor: %v", err)
+				u.lost(conn)
+			default:
 				u.step(in)
 			}
 		})
@@ -121,13 +128,15 @@ func (u *execUnit) ask(f func(ctx context.Context, conn *client.Client) history.
 	}
 }
 
-func expired() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
+// gone tells whether an error means that the connection is lost, and is no answer of
+// the executor.
+func gone(err error) bool {
+	var rc pcmk.RC
+	if errors.As(err, &rc) {
+		return false
+	}
+	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
-
-var errNoExecutor = errors.New("no connection to the executor")
 
 // codeOf is an error of the executor's client as a result.
 func codeOf(err error) pcmk.RC {
@@ -364,38 +373,26 @@ func (u *execUnit) effect(f history.Effect) {
 func (u *execUnit) toExecutor(f history.Effect) {
 	switch f := f.(type) {
 	case history.QueryInfo:
-		u.ask(func(ctx context.Context, conn *client.Client) history.Input {
-			if conn == nil {
-				return history.Info{Rsc: f.Rsc}
-			}
+		u.ask(func(ctx context.Context, conn *client.Client) (history.Input, error) {
 			r, err := conn.Info(ctx, f.Rsc)
-			return history.Info{Rsc: f.Rsc, Known: err == nil, Agent: history.Agent{Class: r.Class, Provider: r.Provider, Type: r.Type}}
+			return history.Info{Rsc: f.Rsc, Known: err == nil, Agent: history.Agent{Class: r.Class, Provider: r.Provider, Type: r.Type}}, err
 		})
 	case history.Register:
-		u.ask(func(ctx context.Context, conn *client.Client) history.Input {
-			err := errNoExecutor
-			if conn != nil {
-				err = conn.Register(ctx, wire.Rsc{ID: f.Rsc, Class: f.Agent.Class, Provider: f.Agent.Provider, Type: f.Agent.Type}, wire.DropRecurring)
-			}
-			return history.Registered{Rsc: f.Rsc, RC: codeOf(err)}
+		u.ask(func(ctx context.Context, conn *client.Client) (history.Input, error) {
+			err := conn.Register(ctx, wire.Rsc{ID: f.Rsc, Class: f.Agent.Class, Provider: f.Agent.Provider, Type: f.Agent.Type}, wire.DropRecurring)
+			return history.Registered{Rsc: f.Rsc, RC: codeOf(err)}, err
 		})
 	case history.Unregister:
-		u.ask(func(ctx context.Context, conn *client.Client) history.Input {
-			err := errNoExecutor
-			if conn != nil {
-				err = conn.Unregister(ctx, f.Rsc)
-			}
-			return history.Unregistered{Token: f.Token, RC: codeOf(err)}
+		u.ask(func(ctx context.Context, conn *client.Client) (history.Input, error) {
+			err := conn.Unregister(ctx, f.Rsc)
+			return history.Unregistered{Token: f.Token, RC: codeOf(err)}, err
 		})
 	case history.Exec:
 		u.execute(f)
 	case history.Cancel:
-		u.ask(func(ctx context.Context, conn *client.Client) history.Input {
-			err := errNoExecutor
-			if conn != nil {
-				err = conn.Cancel(ctx, f.Rsc, f.Task, f.Interval)
-			}
-			return history.Cancelled{Token: f.Token, RC: codeOf(err)}
+		u.ask(func(ctx context.Context, conn *client.Client) (history.Input, error) {
+			err := conn.Cancel(ctx, f.Rsc, f.Task, f.Interval)
+			return history.Cancelled{Token: f.Token, RC: codeOf(err)}, err
 		})
 	case history.Describe:
 		u.describe(f)
@@ -412,12 +409,9 @@ func (u *execUnit) execute(f history.Exec) {
 	for _, k := range slices.Sorted(maps.Keys(f.Op.Params)) {
 		op.Params = append(op.Params, wire.Param{Name: k, Value: f.Op.Params[k]})
 	}
-	u.ask(func(ctx context.Context, conn *client.Client) history.Input {
-		if conn == nil {
-			return history.Started{Token: f.Token, RC: pcmk.RC(syscall.ENOTCONN)}
-		}
+	u.ask(func(ctx context.Context, conn *client.Client) (history.Input, error) {
 		call, err := conn.Exec(ctx, op)
-		return history.Started{Token: f.Token, CallID: call, RC: codeOf(err)}
+		return history.Started{Token: f.Token, CallID: call, RC: codeOf(err)}, err
 	})
 }
 

@@ -18,7 +18,8 @@ type share struct {
 // pcmk-tools, so a new test is never left out.
 const (
 	cibTests     = "^Test(CIB|Attrd$)"
-	controlTests = "^Test(Controld|DaemonKills|Pacemakerd|Schedulerd|Transitions)"
+	controlTests = "^Test(Controld|Pacemakerd|Schedulerd|Transitions)"
+	killTests    = "^TestDaemonKills"
 	clusterTests = "^Test(MixedCluster|Story|Takeover)"
 	execTests    = "^TestExecutor"
 	fenceTests   = "^TestFenced"
@@ -28,7 +29,7 @@ const (
 
 // shares is that list.
 func shares() []share {
-	named := strings.Join([]string{cibTests, controlTests, clusterTests, execTests, fenceTests, wrongTests, offlineTests}, "|")
+	named := strings.Join([]string{cibTests, controlTests, killTests, clusterTests, execTests, fenceTests, wrongTests, offlineTests}, "|")
 	pcmk := []string{"pcmk"}
 	return []share{
 		{part: "mixed", title: "mixed rings, 10,000 messages", packages: []string{"e2e"}, run: "^TestMixed"},
@@ -38,6 +39,7 @@ func shares() []share {
 		{part: "packages", title: "packages, systemd, the executor's own suite", packages: []string{"nspawn"}},
 		{part: "pcmk-cib", title: "CIB manager and attribute manager", packages: pcmk, run: cibTests},
 		{part: "pcmk-control", title: "controller, scheduler daemon, pacemakerd", packages: pcmk, run: controlTests},
+		{part: "pcmk-kills", title: "daemons killed", packages: pcmk, run: killTests},
 		{part: "pcmk-cluster", title: "whole clusters: the story, both Pacemakers, one after the other", packages: pcmk, run: clusterTests},
 		{part: "pcmk-exec", title: "executor", packages: pcmk, run: execTests},
 		{part: "pcmk-fence", title: "fencer", packages: pcmk, run: fenceTests},
