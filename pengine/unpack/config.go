@@ -175,18 +175,40 @@ func (u *unpacker) nodes(n *xmltree.Node) {
 			u.c.Report(model.ConfigErr, "unpack_nodes", "Ignoring <node> entry in configuration without id")
 			return
 		}
-		kind := model.Ping
-		switch typ, has := x.Get("type"); {
-		case !has, strings.EqualFold(typ, "member"):
-			kind = model.Member
-		case strings.EqualFold(typ, "remote"):
-			kind = model.Remote
+		if u.c.Node(x.Attr("uname")) != nil {
+			u.c.Report(model.ConfigWarn, "pe_create_node", "More than one node entry has name '"+x.Attr("uname")+"'")
 		}
-		node := u.c.AddNode(id, x.Attr("uname"), kind, u.score(x.Attr("score")))
+		node := u.c.AddNode(id, x.Attr("uname"), u.kindOf(x), u.score(x.Attr("score")))
 		u.startupFencing(node)
 		u.nodeAttrs(x, node, false)
 		u.c.Apply(u.sets(x, "utilization"), rules.Env{}, node.Utilization, false)
 	})
+}
+
+// kindOf reads the type of a node (pe_create_node).
+func (u *unpacker) kindOf(x *xmltree.Node) model.NodeKind {
+	typ, has := x.Get("type")
+	switch {
+	case !has, strings.EqualFold(typ, "member"):
+		return model.Member
+	case strings.EqualFold(typ, "remote"):
+		return model.Remote
+	case !strings.EqualFold(typ, "ping"):
+		name, named := x.Get("uname")
+		if !named {
+			name = "without name"
+		}
+		u.c.Report(model.ConfigWarn, "pe_create_node", "Node "+name+" has unrecognized type '"+typ+"', assuming 'ping'")
+	}
+	if !u.ping {
+		u.ping = true
+		name, named := x.Get("uname")
+		if !named {
+			name = "unnamed node"
+		}
+		u.c.Report(model.PeWarn, "pe_create_node", "Support for nodes of type 'ping' (such as "+name+") is deprecated and will be removed in a future release")
+	}
+	return model.Ping
 }
 
 // startupFencing marks a node that nothing is known about (handle_startup_fencing).

@@ -81,6 +81,7 @@ type unpacker struct {
 	recorded map[*xmltree.Node]*model.History
 	conf     map[*xmltree.Node]*config
 	metaOf   map[*model.Resource]*config
+	ping     bool // that ping nodes are deprecated was told
 }
 
 // Parse reads a CIB (cluster_status).
