@@ -336,17 +336,13 @@ func TestFencedIPMI(t *testing.T) {
 }
 
 // TestFencedSuite runs Pacemaker's own regression suite for the fencer with our
-// fencer, stonith_admin and cts-fence-helper. PACESYNC_CTS is the folder cts of
-// the sources of Pacemaker 2.1.5; Debian has no package of it. Takes 5 minutes.
+// fencer, stonith_admin and cts-fence-helper. Takes 5 minutes.
 func TestFencedSuite(t *testing.T) {
 	labtest.Pacemaker(t)
 	if os.Getenv("E2E_LONG") == "" {
 		t.Skip("takes 5 minutes: E2E_LONG=1")
 	}
-	cts := os.Getenv("PACESYNC_CTS")
-	if cts == "" {
-		testneed.Missing(t, "PACESYNC_CTS, the folder cts of Pacemaker's sources")
-	}
+	cts := testneed.Suites(t)
 	dir := t.TempDir()
 	fill := func(from, to string) {
 		b, err := os.ReadFile(filepath.Join(cts, from))
