@@ -24,7 +24,7 @@ const (
 	respawnGrace = 10 * time.Second
 	// A controller that keeps ending is waited for maxAbsences times within
 	// absencePeriod, and then no more.
-	maxAbsences   = 6
+	maxAbsences   = 30
 	absencePeriod = 2 * time.Minute
 )
 
