@@ -64,6 +64,35 @@ func TestFileLines(t *testing.T) {
 	}
 }
 
+// TestFullDisk: what a full disk did not take is counted, and said on a line of
+// its own once there is room.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	name := filepath.Join(t.TempDir(), "log")
+	room, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer room.Close()
+	s := &file{f: full}
+	for range 3 {
+		s.put(line{text: "nobody will read this"})
+	}
+	s.f, s.full.torn = room, true // as if the last had been cut
+	s.put(line{text: "this"})
+	s.put(line{text: "that"})
+	text, _ := os.ReadFile(name)
+	got := strings.Split(string(text), "\n")
+	if len(got) != 5 || got[0] != "" || !strings.Contains(got[1], "3 log lines were lost: write /dev/full: no space left on device") ||
+		!strings.HasSuffix(got[2], "this") || !strings.HasSuffix(got[3], "that") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestLevels(t *testing.T) {
 	for _, c := range []struct {
 		name    string

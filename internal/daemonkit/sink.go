@@ -61,6 +61,15 @@ type file struct {
 	prefix  string // host, program and process
 	lines   chan any
 	dropped atomic.Uint64
+	full    fullDisk // of the goroutine
+}
+
+// fullDisk is what a file lacks since a write failed: lines, and the rest of one
+// of which there was room for the beginning.
+type fullDisk struct {
+	lost uint64
+	err  error
+	torn bool
 }
 
 // openFile opens a log for appending. As root it sees to it that the daemons of
@@ -126,9 +135,41 @@ func (s *file) run() {
 	}
 }
 
+// put writes a line. A full disk must not stop the daemon: once there is room
+// again, the log says what it lacks, on a line of its own.
 func (s *file) put(l line) {
+	if s.full.lost > 0 {
+		text := fmt.Sprintf("%d log lines were lost: %v", s.full.lost, s.full.err)
+		if !s.append(line{time: l.time, level: slog.LevelWarn, function: "file.put", text: text}) {
+			s.full.lost++
+			return
+		}
+		s.full = fullDisk{}
+	}
+	if !s.append(l) {
+		s.full.lost++
+	}
+}
+
+func (s *file) append(l line) bool {
 	text := l.time.Format("Jan 02 15:04:05.000") + s.prefix + shorten(l.detail(), maxFile) + "\n"
-	_, _ = s.f.WriteString(text) // a full disk must not stop the daemon
+	if s.full.torn {
+		text = "\n" + text
+	}
+	n, err := s.f.WriteString(text)
+	if err == nil {
+		s.full.torn = false
+		return true
+	}
+	s.full.err = err
+	switch {
+	case n == 0:
+	case n == 1 && s.full.torn:
+		s.full.torn = false // the end of the line that was cut
+	default:
+		s.full.torn = true
+	}
+	return false
 }
 
 // flushLimit bounds the wait for a hung disk at the end.

@@ -304,19 +304,3 @@ func TestCIBFiles(t *testing.T) {
 	pass(ours, theirs)
 	pass(theirs, ours)
 }
-
-// TestCIBStrangers: who is neither root nor in haclient gets no access at all.
-func TestCIBStrangers(t *testing.T) {
-	l := labtest.Cluster(t, 1, based)
-	n := l.Members()[0]
-	before := localCIB(t, n)
-	for _, args := range [][]string{{"-B"}, {"-Q"}, {"-E", "--force"}} {
-		res := on(t, n, append([]string{"setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "cibadmin"}, args...)...)
-		if res.Code == 0 || strings.Contains(res.Stdout, "<cib") {
-			t.Errorf("%q: %+v", args, res)
-		}
-	}
-	if after := localCIB(t, n); after != before {
-		t.Errorf("changed to\n%s", after)
-	}
-}

@@ -23,7 +23,7 @@ const (
 	clusterTests = "^Test(MixedCluster|Story|Takeover)"
 	execTests    = "^TestExecutor"
 	fenceTests   = "^TestFenced"
-	wrongTests   = "^Test(Mistakes|Strangers|Daily)"
+	wrongTests   = "^Test(Mistakes|Liar|Troubleshooting|DialHelper|Daily)"
 	offlineTests = "Offline$"
 )
 

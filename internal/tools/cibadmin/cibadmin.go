@@ -269,10 +269,7 @@ func (p *program) input() (root *xmltree.Node, source string) {
 		root, err = xmltree.Parse(text, xmltree.Limits{})
 	}
 	if err != nil {
-		var se *xmltree.SyntaxError
-		if errors.As(err, &se) {
-			p.complain("%v\n", err)
-		}
+		p.complain("%v\n", err) // the original does not say why
 		return nil, source
 	}
 	if !p.o.hasText {
@@ -406,7 +403,7 @@ func (p *program) told(f *file.CIB) {
 
 func (p *program) faults(list []schema.Fault) {
 	for _, f := range list {
-		p.complain("element %s %s: %s\n", f.Element, f.ID, f.Text)
+		p.complain("%v\n", f)
 	}
 }
 
