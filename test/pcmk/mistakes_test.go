@@ -238,6 +238,11 @@ func TestMistakes(t *testing.T) {
 			for _, m := range rows {
 				t.Run(m.title, func(t *testing.T) { w.check(t, m) })
 			}
+			for _, tool := range []string{"pcs status", "crm status"} {
+				if res := on(t, w.n, "sh", "-c", "HOME=/run "+tool); res.Code != 0 || !strings.Contains(res.Stdout, "Online: [ n1 ]") || !strings.Contains(res.Stdout, "Started n1") {
+					t.Errorf("%s: %+v", tool, res)
+				}
+			}
 			t.Run("strangers", func(t *testing.T) { w.strangers(t, long) })
 			w.good("after all")
 		})

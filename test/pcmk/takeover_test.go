@@ -2,6 +2,7 @@ package pcmk
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -33,7 +34,7 @@ func TestTakeover(t *testing.T) {
 	ctx := labtest.Context(t, 6*time.Minute)
 	var left *legacy
 	for i, half := range []lab.Impl{lab.Ours, lab.Debian, lab.Ours, lab.Ours, lab.Debian, lab.Debian, lab.Ours} {
-		l := labtest.Up(t, lab.Options{Name: "takeover-" + string(rune('a'+i)), Nodes: []lab.NodeSpec{{Pacemaker: half}}})
+		l := labtest.Up(t, lab.Options{Name: fmt.Sprintf("t%d-takeover-%d", os.Getpid(), i), Nodes: []lab.NodeSpec{{Pacemaker: half}}})
 		n := l.Members()[0]
 		if left != nil {
 			if out, err := exec.Command("cp", "-aT", left.dir, n.Path(stateDir)).CombinedOutput(); err != nil {
