@@ -267,7 +267,7 @@ func (d *daemon) load(schemas *schema.Set) (*xmltree.Node, doc.Code, error) {
 	validation, has := cib.Get("validate-with")
 	if faults := schemas.Validate(cib); len(faults) > 0 {
 		for _, f := range faults[:min(len(faults), 10)] {
-			log.Error("CIB: element " + f.Element + " " + f.ID + ": " + f.Text)
+			log.Error("CIB: " + f.String())
 		}
 		if !has {
 			validation = "no schema specified"

@@ -266,7 +266,8 @@ func (e *Engine) validate(cib *xmltree.Node) error {
 			e.log(Warning, fmt.Sprintf("%d further faults", len(faults)-i))
 			break
 		}
-		e.log(Warning, "CIB: element "+f.Element+" "+f.ID+": "+f.Text)
+		f.Line = 0 // of a text that nobody has
+		e.log(Warning, "CIB: "+f.String())
 	}
 	e.log(Warning, "Updated CIB does not validate against "+null(cib.Attr("validate-with"))+" schema")
 	return errors.New(faults[0].Text)

@@ -104,6 +104,20 @@ func readFile(path string) ([]byte, error) {
 	return text, nil
 }
 
+// Faults says why the schema refuses what a request would make of a CIB, which it
+// takes over; nil when it does not, or when something else is wrong.
+func Faults(cib *xmltree.Node, call client.Call) []schema.Fault {
+	schemas, err := schemafiles.Load(schemafiles.Dir())
+	if err != nil {
+		return nil
+	}
+	c := &CIB{doc: doc.New(cib), schemas: schemas}
+	if _, err := c.Do(context.Background(), call); err != pcmk.RCSchemaValidation {
+		return nil
+	}
+	return c.Faults
+}
+
 // Root is the CIB as it stands; it must not be changed.
 func (c *CIB) Root() *xmltree.Node { return c.doc.Root() }
 

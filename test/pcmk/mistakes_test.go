@@ -203,18 +203,18 @@ func (w *wrong) sees(t *testing.T, where, want string, cmd ...string) {
 	if want == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, 4*time.Second)
 	defer cancel()
-	var res lab.Result
+	shown := ""
 	if lab.Wait(ctx, where, func() bool {
-		res, _ = w.n.Exec(ctx, cmd...)
-		return strings.Contains(res.Stdout, want)
+		if res, err := w.n.Exec(w.ctx, cmd...); err == nil {
+			shown = res.Stdout
+		}
+		return strings.Contains(shown, want)
 	}) != nil {
-		t.Errorf("%s does not show %q:\n%s", where, want, lastPart(res.Stdout))
+		t.Errorf("%s does not show %q:\n%s", where, want, shown[max(0, len(shown)-3000):])
 	}
 }
-
-func lastPart(s string) string { return s[max(0, len(s)-6000):] }
 
 // TestMistakes: what goes wrong is told clearly where users look, and nothing is
 // lost by it. The full count holds Debian's cluster to the same rows.
@@ -229,21 +229,37 @@ func TestMistakes(t *testing.T) {
 			var rows []mistake
 			for _, c := range chapters() {
 				for _, m := range c.rows {
-					if m.short || long {
+					if (m.short || long) && !m.stop {
 						rows = append(rows, m)
 					}
 				}
 			}
 			w := startWrong(t, half, rows)
+			t.Log(on(t, w.n, "crm_mon", "-1").Stdout)
 			for _, m := range rows {
 				t.Run(m.title, func(t *testing.T) { w.check(t, m) })
 			}
+			t.Log(on(t, w.n, "grep", "-P", "\t(error|warning|notice|crit): ", wrongLog).Stdout)
 			for _, tool := range []string{"pcs status", "crm status"} {
 				if res := on(t, w.n, "sh", "-c", "HOME=/run "+tool); res.Code != 0 || !strings.Contains(res.Stdout, "Online: [ n1 ]") || !strings.Contains(res.Stdout, "Started n1") {
 					t.Errorf("%s: %+v", tool, res)
 				}
 			}
 			t.Run("strangers", func(t *testing.T) { w.strangers(t, long) })
+			w.good("after all")
+		})
+	}
+}
+
+// TestDamagedCIB: what is done to the CIB on disk while the cluster is down.
+func TestDamagedCIB(t *testing.T) {
+	labtest.Long(t, "TestCIBFiles")
+	for _, half := range []lab.Impl{lab.Ours, lab.Debian} {
+		t.Run(half.String(), func(t *testing.T) {
+			w := startWrong(t, half, nil)
+			for _, m := range damageMistakes() {
+				t.Run(m.title, func(t *testing.T) { w.check(t, m) })
+			}
 			w.good("after all")
 		})
 	}

@@ -110,14 +110,17 @@ esac
 exit 0
 `
 
-// failedOp is a resource whose start ends like this, and how crm_mon shows it.
+// failedOp is a resource of that kind, and how crm_mon shows its failure. What
+// cannot be stopped is left alone: the only node would be fenced for it.
 func failedOp(m mistake, id, class, kind, shown string) mistake {
 	provider := ""
 	if class == "ocf" {
 		provider = ` provider="test"`
 	}
-	m.cib = `<primitive id="` + id + `" class="` + class + `"` + provider + ` type="` + kind + `"><operations><op id="` + id + `-s" name="start" interval="0" timeout="3s"/></operations></primitive>`
-	m.mon = id + " " + shown
+	m.cib = `<primitive id="` + id + `" class="` + class + `"` + provider + ` type="` + kind + `"><operations><op id="` + id + `-s" name="start" interval="0" timeout="3s"/><op id="` + id + `-t" name="stop" interval="0" timeout="3s" on-fail="block"/></operations></primitive>`
+	if shown != "" {
+		m.mon = id + " " + shown
+	}
 	return m
 }
 
@@ -125,39 +128,43 @@ func agentMistakes() []mistake {
 	again := "then `crm_resource --cleanup -r ID`: the cluster tries again."
 	return []mistake{
 		failedOp(mistake{
-			title: "An OCF agent that is not installed", short: true, xml: `op_key="noocf_monitor_0"`, log: "noocf",
+			title: "An OCF agent that is not installed", short: true, cmd: "crm_mon -1 -r -o", says: "noocf	(ocf:test:nothere):	 Stopped (not installed)",
+			xml: `rc="5" rc_text="not installed"`, log: "Result of probe operation for noocf on n1: Not installed (",
 			means: "There is no file /usr/lib/ocf/resource.d/PROVIDER/TYPE on that node: a package is missing, or provider and type are misspelt.",
 			todo:  "Install the package on every node that may run the resource (`crm_resource --list-agents ocf:PROVIDER` lists what there is), " + again,
-		}, "noocf", "ocf", "nothere", "probe on n1 returned 'not installed'"),
+		}, "noocf", "ocf", "nothere", ""),
 		failedOp(mistake{
-			title: "An LSB script that is not there", xml: `op_key="nolsb_monitor_0"`, log: "nolsb",
+			title: "An LSB script that is not there", cmd: "crm_mon -1 -r -o", says: "nolsb	(lsb:nothere):	 Stopped (not installed)",
+			xml: `rc="5" rc_text="not installed"`, log: "Result of probe operation for nolsb on n1: Not installed (",
 			means: "There is no /etc/init.d/TYPE.", todo: "Install it, or use the class systemd or service; " + again,
-		}, "nolsb", "lsb", "nothere", "probe on n1 returned 'not installed'"),
+		}, "nolsb", "lsb", "nothere", ""),
 		failedOp(mistake{
-			title: "A systemd unit on a node without systemd", xml: `op_key="nounit_monitor_0"`, log: "nounit",
+			title: "A systemd unit on a node without systemd", xml: `op_key="nounit_stop_0" node="n1" exitstatus="error" exitreason="No DBus connection"`,
+			log:   "Result of stop operation for nounit on n1: error",
 			means: "Nobody answers on the system's D-Bus.", todo: "Start systemd's D-Bus (`systemctl status dbus`), " + again,
-		}, "nounit", "systemd", "nothere", "probe on n1 "),
+		}, "nounit", "systemd", "nothere", "stop on n1 could not be executed (Error: No DBus connection)"),
 		failedOp(mistake{
-			title: "An agent that is not executable", xml: `op_key="noexec_monitor_0"`, log: "noexec",
-			means: "The file is there, but has no right to be executed.", todo: "`chmod 755` it on that node; " + again,
-		}, "noexec", "ocf", "noexec", "probe on n1 returned 'insufficient privileges'"),
+			title: "An agent that is not executable", xml: `op_key="noexec_stop_0" node="n1" exitstatus="insufficient privileges"`,
+			log:   "Result of stop operation for noexec on n1: insufficient privileges",
+			means: "The file is there, but may not be executed. Since the cluster can neither ask nor stop it, the node is fenced, unless the operation stop has on-fail=block as here.", todo: "`chmod 755` it on that node; " + again,
+		}, "noexec", "ocf", "noexec", "stop on n1 returned 'insufficient privileges' (Child process was unable to execute file)"),
 		{
 			title: "An agent that describes itself in broken XML",
-			cib:   `<primitive id="badmeta" class="ocf" provider="test" type="badmeta"/>`, cmd: "crm_resource -W -r badmeta", says: "is running on: n1", log: "ocf:test:badmeta",
+			cib:   `<primitive id="badmeta" class="ocf" provider="test" type="badmeta"/>`, cmd: "crm_resource -W -r badmeta", says: "is running on: n1", log: "badmeta",
 			means: "The resource runs, but the cluster does not know which of its parameters can be changed without a restart.",
 			todo:  "Mend what `AGENT meta-data` prints.",
 		},
 		failedOp(mistake{
-			title: "An agent that ends with a status that nobody knows", short: true, xml: `op_key="strange_start_0"`, log: "strange",
+			title: "An agent that ends with a status that nobody knows", short: true, xml: `op_key="strange_start_0"`, log: "Result of start operation for strange on n1: error",
 			means: "OCF agents end with 0 to 9, 190 or 191; anything else is a failure of the agent.", todo: "Run the agent by hand (`crm_resource --force-start -r ID -V`), mend it, " + again,
-		}, "strange", "ocf", "strange", "start on n1 returned '"),
+		}, "strange", "ocf", "strange", "start on n1 returned 'error'"),
 		failedOp(mistake{
-			title: "An agent that hangs", short: true, xml: `exitreason="Resource agent did not complete within 3s"`, log: "hang",
+			title: "An agent that hangs", short: true, xml: `exitreason="Resource agent did not complete within 3s"`, log: "Result of start operation for hang on n1: Timed Out",
 			means: "The operation took longer than its timeout; the agent and what it had started were killed.",
 			todo:  "Find out what it waits for (`crm_resource --force-start -r ID -V`); if it only is slow, raise the timeout of the operation; " + again,
 		}, "hang", "ocf", "hang", "start on n1 could not be executed (Timed Out: Resource agent did not complete within 3s)"),
 		failedOp(mistake{
-			title: "A parameter that is missing or wrong", short: true, xml: `exitreason="parameter directory is not set"`, log: "notconf",
+			title: "A parameter that is missing or wrong", short: true, xml: `exitreason="parameter directory is not set"`, log: "Unexpected result (not configured: parameter directory is not set) was recorded for start of notconf on n1",
 			means: "The agent refuses its parameters, and says why. This status holds for all nodes: the resource is not tried elsewhere.",
 			todo:  "Set the parameter (`crm_resource -r ID -p NAME -v VALUE`), " + again,
 		}, "notconf", "ocf", "notconf", "start on n1 returned 'not configured' (parameter directory is not set)"),
@@ -177,34 +184,38 @@ func fenceMistakes() []mistake {
 	return []mistake{
 		{
 			title: "A fence agent that is not installed", cib: wrongDevice("noagent", "fence_nothere"),
-			mon: "noagent start on n1 returned 'not installed'", xml: `op_key="noagent_start_0"`, log: "fence_nothere",
+			mon: "noagent start on n1 could not be executed (Not installed: /usr/sbin/fence_nothere: No such file or directory)",
+			xml: `op_key="noagent_start_0"`, log: "fence_nothere",
 			means: "There is no program of that name in /usr/sbin on the node.", todo: "Install the package (`stonith_admin --list-installed` lists what there is), then `crm_resource --cleanup -r ID`.",
 		},
 		{
 			title: "The wrong password of a BMC", short: true, cib: ipmi("badpass", "ip", "BMC", "password", "wrong"),
-			mon: "badpass start on n1 ", xml: `op_key="badpass_start_0"`, log: "badpass",
+			mon: `wrong password (of user "admin"; or the BMC hides that it does not know the user)`, xml: `op_key="badpass_start_0"`,
+			log: "wrong password (of user", debian: map[string]string{"mon": "badpass start on n1 returned 'error'", "log": "badpass"},
 			means: "The BMC refuses user or password: this node could not be fenced by it.",
 			todo:  "Try it by hand (`ipmitool -I lanplus -H IP -U USER -P PASSWORD chassis status`), set the parameter password, then `crm_resource --cleanup -r ID`. Many BMCs lock a user after a few failed attempts.",
 		},
 		{
 			title: "A BMC where nobody answers", short: true, cib: ipmi("nobody", "ip", "NOBODY", "password", "PASSWORD"),
-			mon: "nobody start on n1 ", xml: `op_key="nobody_start_0"`, log: "nobody",
+			mon: ":623: no answer: check address, port, network and that IPMI over LAN is enabled", xml: `op_key="nobody_start_0"`,
+			log: ":623: no answer", debian: map[string]string{"mon": "nobody start on n1 could not be executed (Timed Out: Fence agent did not complete within 4s)", "log": "nobody"},
 			means: "Wrong address, cable, VLAN or firewall, or the BMC has hung up.", todo: "`ping` it from every node; reset the BMC (`ipmitool mc reset cold` on its own machine).",
 		},
 		{
 			title: "A BMC whose port is closed", cib: ipmi("closed", "ip", "BMC", "ipport", "624", "password", "PASSWORD"),
-			mon: "closed start on n1 ", xml: `op_key="closed_start_0"`, log: "closed",
+			mon: "read: connection refused", xml: `op_key="closed_start_0"`,
+			log: "connection refused", debian: map[string]string{"mon": "closed start on n1 could not be executed (Timed Out: Fence agent did not complete within 4s)", "log": "closed"},
 			means: "The address is right, but no IPMI over LAN is there: it is switched off in the BMC, or ipport is wrong (623).", todo: "Enable IPMI over LAN in the BMC.",
 		},
 		{
 			title: "Fencing that no device can do", short: true, cmd: "stonith_admin --fence nosuch --timeout 5",
-			code: 105, says: "No such device", mon: "turning off of nosuch failed", log: "nosuch",
+			code: 105, says: "Couldn't fence nosuch: No such device", mon: "turning off of nosuch for stonith_admin", xml: `action="off" target="nosuch"`, log: "nosuch",
 			means: "No running device has this node in its list (pcmk_host_list, pcmk_host_map, or what the device itself lists).",
 			todo:  "`stonith_admin --list NODE` shows the devices for a node; correct pcmk_host_list or pcmk_host_map.",
 		},
 		{
 			title: "Fencing that fails", short: true, cib: wrongDevice("never", "fence_never"), cmd: "stonith_admin --fence x-never --timeout 10",
-			code: 1, says: "Fencing", mon: "turning off of x-never failed", xml: `target="x-never"`, log: "out of order",
+			code: 1, says: "Couldn't fence x-never: No data available", mon: "turning off of x-never by n1 for stonith_admin", xml: `target="x-never"`, log: "out of order",
 			means: "The device answers, but does not do it. As long as a lost node is not fenced, nothing of it is started elsewhere.",
 			todo:  "Mend the device. If you have switched the node off yourself, and only then: `stonith_admin --confirm NODE`.",
 		},
@@ -230,7 +241,7 @@ func diskMistakes() []mistake {
 		},
 		{
 			title: "/dev/shm is full", prep: "mount -o remount,size=$(($(df --output=used -k /dev/shm | tail -n 1)+16))k /dev/shm", cmd: "cibadmin --query >/dev/null",
-			code: 102, says: "onnect", undo: "mount -o remount,size=64m /dev/shm", healed: "cibadmin --query >/dev/null",
+			code: 102, says: "Could not connect to the CIB", log: "of 528384 bytes: no space left on device", debian: map[string]string{"log": "/dev/shm"}, undo: "mount -o remount,size=64m /dev/shm", healed: "cibadmin --query >/dev/null",
 			means: "Tools talk to the daemons by rings in /dev/shm. Who is connected goes on; new connections fail.", todo: "Remove what others left in /dev/shm (`ls -l /dev/shm`), or mount it larger.",
 		},
 	}

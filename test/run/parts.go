@@ -23,7 +23,7 @@ const (
 	clusterTests = "^Test(MixedCluster|Story|Takeover)"
 	execTests    = "^TestExecutor"
 	fenceTests   = "^TestFenced"
-	wrongTests   = "^Test(Mistakes|Liar|Troubleshooting|DialHelper|Daily)"
+	wrongTests   = "^Test(Mistakes|DamagedCIB|Liar|Troubleshooting|DialHelper|Daily)"
 	offlineTests = "Offline$"
 )
 

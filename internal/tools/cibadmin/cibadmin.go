@@ -356,6 +356,10 @@ func (p *program) work(input *xmltree.Node) pcmk.Exit {
 		input.AddNew("status")
 	}
 	call.Data = input
+	var refused client.Call // for a second look
+	if refused = call; input != nil {
+		refused.Data = input.Copy()
+	}
 	output, err := cib.Do(ctx, call)
 	rc := rcOf(err)
 	if !isFile && !p.o.sync && rc == pcmk.RC(unix.ETIMEDOUT) {
@@ -363,6 +367,8 @@ func (p *program) work(input *xmltree.Node) pcmk.Exit {
 	}
 	if f, ok := cib.(*file.CIB); ok {
 		p.told(f)
+	} else if rc == pcmk.RCSchemaValidation {
+		p.faults(why(ctx, cib, refused))
 	}
 	status := p.report(rc, isFile || p.o.sync, call.Op)
 	p.show(output)
@@ -371,6 +377,16 @@ func (p *program) work(input *xmltree.Node) pcmk.Exit {
 		return pcmk.ExitError
 	}
 	return status
+}
+
+// why says what the cluster found wrong with a request: its answer has only a
+// code, so the request is tried here on a copy of its CIB.
+func why(ctx context.Context, cib source, call client.Call) []schema.Fault {
+	now, err := cib.Do(ctx, client.Call{Op: client.Query})
+	if err != nil || now == nil {
+		return nil
+	}
+	return file.Faults(now, call)
 }
 
 // report tells of a failure; direct is the wording for calls that were waited for.
@@ -403,6 +419,7 @@ func (p *program) told(f *file.CIB) {
 
 func (p *program) faults(list []schema.Fault) {
 	for _, f := range list {
+		f.Line = 0 // in the whole CIB, which nobody here sees
 		p.complain("%v\n", f)
 	}
 }
