@@ -229,7 +229,7 @@ func diskMistakes() []mistake {
 		{
 			title: "The disk of the CIB is full", prep: fillCIB, cmd: "crm_attribute -n kept -v 1", log: "Could not write CIB to disk",
 			undo: "rm " + cibDir + "/fill", healed: "grep -q 'name=\"kept\"' " + cibDir + "/cib.xml",
-			debian: map[string]string{"log": "Disabling disk writes after write failure", "healed": "-"},
+			debian: map[string]string{"log": "Disabling CIB disk writes after failure", "healed": "-"},
 			means:  "The change is in effect on all nodes and on their disks, but not on this one's disk, where the version before it is still whole.",
 			todo:   "Make room in /var/lib/pacemaker/cib. It is written within half a minute, or with the next change.",
 		},
