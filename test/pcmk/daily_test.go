@@ -2,6 +2,8 @@ package pcmk
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -135,7 +137,7 @@ func dailyMasks() []*regexp.Regexp {
 	for _, m := range []string{
 		`[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d 20\d\d( [-+]\d\d:\d\d)?`, `20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d ?[-+Z0-9:]*`,
 		`cib-last-written="[^"]*"`, ` (epoch|num_updates|admin_epoch)="\d+"`, ` (queued|exec|last-run|call|last-rc-change)="[^"]*"`, `(exec|queue)-time=\S+`, ` \d+ms\b`, `-rc-change='[^']*'`,
-		`cluster_name: \S+|cluster-name"? ?value="\S+"|cluster-name[=:] ?\S+|Cluster name: \S+`, `Ring ID:\s+\S+`, `Call cib_\w+ \(\d+\)`, `call=\d+`, `transition \d+`, `[0-9a-f]{32}`,
+		`cluster_name: \S+|cluster-name"? ?value="\S+"|cluster-name[=:] ?\S+|Cluster name: \S+`, `t\d+-daily-(ours|debian)`, `Ring ID:\s+\S+`, `Call cib_\w+ \(\d+\)`, `call=\d+`, `transition \d+`, `[0-9a-f]{32}`,
 	} {
 		out = append(out, regexp.MustCompile(m))
 	}
@@ -143,19 +145,21 @@ func dailyMasks() []*regexp.Regexp {
 }
 
 // TestDaily: an administrator's day with Debian's pcs, crmsh and tools, on
-// Debian's daemons and on ours: what they say, how they end, and the
-// configuration in the end are the same.
+// Debian's daemons and on ours at once: call by call, what they say and how they
+// end is the same.
 func TestDaily(t *testing.T) {
 	labtest.Long(t, "TestMistakes, which has pcs status and crm status")
 	labtest.Need(t, "/usr/sbin/pcs", "/usr/sbin/crm")
 	calls := strings.Split(strings.TrimSpace(dailyCalls), "\n")
-	theirs := aDay(t, lab.Debian, calls)
-	ours := aDay(t, lab.Ours, calls)
+	theirs, ours := newDay(t, lab.Debian), newDay(t, lab.Ours)
 	same := 0
-	for i, line := range calls {
-		want, got := theirs[i], ours[i]
-		if cut, ok := strings.CutPrefix(line, "~"); ok {
-			line, want, got = cut, outcome{status: want.status}, outcome{status: got.status}
+	for _, line := range calls {
+		wants := make(chan outcome, 1)
+		go func() { wants <- theirs.call(line) }()
+		got := ours.call(line)
+		want := <-wants
+		if strings.HasPrefix(line, "~") {
+			want, got = outcome{status: want.status}, outcome{status: got.status}
 		}
 		if got != want {
 			t.Errorf("%s: status %d, on Debian's daemons %d:\n%s", line, got.status, want.status, firstDifference(want, got))
@@ -166,49 +170,45 @@ func TestDaily(t *testing.T) {
 	t.Logf("RESULT %d of %d calls of pcs, crm and Pacemaker's tools say the same on our daemons as on Debian's", same, len(calls))
 }
 
-// aDay runs the calls on a cluster with the daemons of one half.
-func aDay(t *testing.T, half lab.Impl, calls []string) []outcome {
+// day is a cluster of two nodes with the daemons of one half.
+type day struct {
+	n     *lab.Node
+	ctx   context.Context
+	masks []*regexp.Regexp
+}
+
+func newDay(t *testing.T, half lab.Impl) *day {
 	t.Helper()
-	ctx := labtest.Context(t, 20*time.Minute)
-	l := labtest.Up(t, lab.Options{Nodes: []lab.NodeSpec{{Corosync: half, Pacemaker: half}, {Corosync: half, Pacemaker: half}}, Files: []lab.File{lab.FenceAgent()}})
+	d := &day{ctx: labtest.Context(t, 50*time.Minute), masks: dailyMasks()}
+	spec := lab.NodeSpec{Corosync: half, Pacemaker: half}
+	l := labtest.Up(t, lab.Options{Name: fmt.Sprintf("t%d-daily-%v", os.Getpid(), half), Nodes: []lab.NodeSpec{spec, spec}, Files: []lab.File{lab.FenceAgent()}})
 	power, err := l.ServePower()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer power.Close()
+	t.Cleanup(func() { power.Close() })
 	labtest.Start(t, l)
-	n := l.Members()[0]
-	if _, err := n.ExecInput(ctx, dailyCIB(l.Members()), "cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"); err != nil {
-		t.Fatal(err)
-	}
-	// The same DC in both runs.
+	d.n = l.Members()[0]
+	load(t, d.ctx, d.n, dailyCIB(l.Members()))
 	testwait.For(t, 60*time.Second, "both nodes to be online", func() bool {
-		return strings.Contains(on(t, n, "crm_mon", "-1").Stdout, "Online: [ n1 n2 ]")
+		return strings.Contains(on(t, d.n, "crm_mon", "-1").Stdout, "Online: [ n1 n2 ]")
 	})
-	masks := dailyMasks()
-	mask := func(s string) string {
-		for _, m := range masks {
-			s = m.ReplaceAllString(s, "*")
-		}
-		return s
-	}
-	var out []outcome
-	for _, line := range calls {
-		rest(t, ctx, n)
-		args := append([]string{"env", "HOME=/run", "timeout", "50"}, strings.Fields(strings.TrimPrefix(line, "~"))...)
-		res := on(t, n, args...)
-		out = append(out, outcome{res.Code, mask(res.Stdout), mask(res.Stderr)})
-	}
-	if err := l.Down(); err != nil {
-		t.Error(err)
-	}
-	return out
+	return d
 }
 
-// rest waits until the cluster has nothing to do.
-func rest(t *testing.T, ctx context.Context, n *lab.Node) {
-	t.Helper()
-	if res, err := n.Exec(ctx, "crm_resource", "--wait", "--timeout=90s"); err != nil {
-		t.Fatalf("the cluster does not come to rest: %v %s", err, res.Stderr)
+// call runs a line once the cluster has nothing to do.
+func (d *day) call(line string) outcome {
+	if res, err := d.n.Exec(d.ctx, "crm_resource", "--wait", "--timeout=90s"); err != nil {
+		return outcome{-1, "", "the cluster does not come to rest: " + res.Stderr}
 	}
+	args := append([]string{"env", "HOME=/run", "timeout", "50"}, strings.Fields(strings.TrimPrefix(line, "~"))...)
+	res, _ := d.n.Exec(d.ctx, args...) // the status counts
+	return outcome{res.Code, d.mask(res.Stdout), d.mask(res.Stderr)}
+}
+
+func (d *day) mask(s string) string {
+	for _, m := range d.masks {
+		s = m.ReplaceAllString(s, "*")
+	}
+	return s
 }
