@@ -21,7 +21,7 @@ const dialEnv = "PCMK_TEST_DIAL"
 // TestDialHelper is no test but the client that strangers runs as another user.
 func TestDialHelper(t *testing.T) {
 	if os.Getenv(dialEnv) == "" {
-		t.Skip("only run by other tests")
+		return
 	}
 	for _, d := range append(pcmk.Daemons(), pcmk.Daemon{Servers: []string{pcmk.MCP}}) {
 		for _, name := range d.Servers {
