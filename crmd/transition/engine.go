@@ -303,9 +303,11 @@ func (e *Engine) may(s *Synapse) bool {
 	return true
 }
 
-// fire begins the actions of a synapse; false means that one could not begin.
+// fire begins the actions of a synapse; false means that one could not begin. One
+// without actions, which no scheduler makes, is done with at once: nothing else
+// would ever end it, nor the transition (the original waits for it without end).
 func (e *Engine) fire(now time.Time, s *Synapse) bool {
-	s.executed = true
+	s.executed, s.confirmed = true, len(s.Actions) == 0
 	for _, a := range s.Actions {
 		if err := e.initiate(now, a); err != nil {
 			e.notef(Err, "Failed initiating <%s id=%d> in synapse %d: %v", a.XML.Name, a.ID, s.ID, err)
