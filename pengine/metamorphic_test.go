@@ -41,6 +41,7 @@ func metaCIBs(t *testing.T, f func(t *testing.T, name string, fresh func() *xmlt
 			if err != nil {
 				t.Fatal(err)
 			}
+			cib.Unset("execution-date") // one time for all
 			return cib
 		})
 	}
