@@ -36,6 +36,9 @@ type rule struct {
 // List is what a user may do, by one CIB. Immutable.
 type List struct{ rules []rule }
 
+// Empty says that there is no rule for the user, who then may do nothing.
+func (l *List) Empty() bool { return len(l.rules) == 0 }
+
 // For collects the rules of a user in the order they stand in. inGroup says
 // whether a user is in a group of the system.
 func For(cib *xmltree.Node, user string, inGroup func(user, group string) bool) *List {

@@ -183,7 +183,11 @@ func create(t *tracker, r Request) error {
 		}
 	}
 	for _, in := range inputs {
-		if e := createOne(t, root, in); e != nil {
+		e := createOne(t, root, in)
+		if e == nil && r.Access != nil && r.Access.Empty() { // others are judged by what comes of it
+			e = &Error{Code: Denied, Text: "the user may not make this change"}
+		}
+		if e != nil {
 			e.Failed = failed(in, r.Op, e.Code)
 			return e
 		}
@@ -261,8 +265,11 @@ func place(t *tracker, parent, in *xmltree.Node) {
 // (cib_ops.c: update_results).
 func failed(in *xmltree.Node, op Op, code Code) *xmltree.Node {
 	reason := "Invalid argument"
-	if code == Exists {
+	switch code {
+	case Exists:
 		reason = "File exists"
+	case Denied:
+		reason = "Permission denied"
 	}
 	f := xmltree.New("failed")
 	u := f.AddNew("failed_update")

@@ -108,7 +108,8 @@ func TestUserOfEnvironment(t *testing.T) {
 	testneed.Root(t, "to act for others")
 	const acls = `crm_attribute -n enable-acl -v true; cibadmin -M -c -o acls -X '<acls><acl_role id="r"><acl_permission id="rp" kind="read" xpath="/cib"/>` +
 		`</acl_role><acl_target id="nobody"><role id="r"/></acl_target></acls>'; export CIB_user=nobody; `
-	for _, commands := range []string{"crm_attribute -n a -v 5", "crm_resource -r p -m -p x -v 1", "cibadmin -Q", "crm_ticket -t x -s", "crm_resource -L"} {
+	for _, commands := range []string{"crm_attribute -n a -v 5", "crm_resource -r p -m -p x -v 1", "cibadmin -Q", "crm_ticket -t x -s", "crm_resource -L",
+		"CIB_user=games cibadmin -C -o resources -X '<primitive id=\"d\" class=\"ocf\" provider=\"pacemaker\" type=\"Dummy\"/>'", "CIB_user=games cibadmin -Q"} {
 		want, got := script(t, "/usr/sbin", "failcounts.xml", acls+commands), script(t, labtest.Bin(t), "failcounts.xml", acls+commands)
 		if want != got {
 			t.Errorf("%s: status %d, want %d:\n%s", commands, got.status, want.status, firstDifference(want.outcome, got.outcome))
