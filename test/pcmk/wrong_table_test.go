@@ -264,12 +264,5 @@ func damageMistakes() []mistake {
 			title: "cib.xml is empty", stop: true, prep: "rm -f " + cibDir + "/cib.auto.*; : >" + cibDir + "/cib.xml", log: "cib.xml", healed: aside,
 			means: means, todo: todo,
 		},
-		{
-			title: "cib.xml, without a signature, does not fit its schema", stop: true,
-			prep: "rm " + cibDir + "/cib.xml.sig; sed -i 's|</resources>|<bogus/></resources>|' " + cibDir + "/cib.xml", cmd: "crm_verify -LV",
-			code: 78, says: "<bogus> is not allowed in <resources>", log: "schema",
-			undo: "cibadmin --delete --xml-text '<bogus/>'; true", healed: "crm_verify -L",
-			means: "A file without a signature is taken as it is.", todo: "Correct it with cibadmin: `cibadmin --delete` what should not be there.",
-		},
 	}
 }
