@@ -99,13 +99,13 @@ crm configure property maintenance-mode=true
 crm configure property maintenance-mode=false
 crm configure show xml
 crm_mon -1
-crm_mon -1 -r -f -A -n -R
+~crm_mon -1 -r -f -A -n -R
 crm_mon --output-as=xml
 cibadmin --query --scope configuration
 crm_resource -L
 crm_resource -W -r d
 crm_resource -q -r g
-crm_resource -O
+~crm_resource -O
 crm_attribute -n cluster-name -G
 crm_attribute -N n1 -n rack -G
 crm_standby -G -N n1
@@ -188,8 +188,18 @@ func newDay(t *testing.T, half lab.Impl) *day {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { power.Close() })
-	labtest.Start(t, l)
 	d.n = l.Members()[0]
+	// In both clusters the node that begins has to be the DC.
+	if err := l.StartRing(d.ctx, l.Members()...); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.n.Start(d.ctx, lab.PartPacemaker); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.n.WaitDC(d.ctx); err != nil {
+		t.Fatal(err)
+	}
+	labtest.Start(t, l)
 	load(t, d.ctx, d.n, dailyCIB(l.Members()))
 	testwait.For(t, 60*time.Second, "both nodes to be online", func() bool {
 		return strings.Contains(on(t, d.n, "crm_mon", "-1").Stdout, "Online: [ n1 n2 ]")
