@@ -3,6 +3,8 @@ package pacesync_test
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -14,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 const (
@@ -312,5 +316,26 @@ func TestSkipsAreTold(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// TestNothingBuiltIsTracked: what git keeps is text that somebody wrote, or test data.
+func TestNothingBuiltIsTracked(t *testing.T) {
+	const largest = 128 << 10
+	list := testneed.Output(t, "git", "-c", "safe.directory=*", "ls-files", "-z")
+	for name := range strings.SplitSeq(strings.TrimRight(list, "\x00"), "\x00") {
+		if strings.Contains(name, "testdata/") {
+			continue
+		}
+		data, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted, and not yet told to git
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(data) > largest || bytes.IndexByte(data, 0) >= 0 {
+			t.Errorf("%s: %d bytes, text: %v; built files and dumps don't belong here", name, len(data), bytes.IndexByte(data, 0) < 0)
+		}
 	}
 }
