@@ -140,7 +140,7 @@ func agentMistakes() []mistake {
 		}, "nolsb", "lsb", "nothere", ""),
 		failedOp(mistake{
 			title: "A systemd unit on a node without systemd", xml: `op_key="nounit_stop_0" node="n1" exitstatus="error" exitreason="No DBus connection"`,
-			log:   "Result of stop operation for nounit on n1: error",
+			log:   "Result of stop operation for nounit on n1: Error (No DBus connection)",
 			means: "Nobody answers on the system's D-Bus.", todo: "Start systemd's D-Bus (`systemctl status dbus`), " + again,
 		}, "nounit", "systemd", "nothere", "stop on n1 could not be executed (Error: No DBus connection)"),
 		failedOp(mistake{
