@@ -139,7 +139,7 @@ func dailyMasks() []*regexp.Regexp {
 		`[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d 20\d\d( [-+]\d\d:\d\d)?`, `20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d ?[-+Z0-9:]*`,
 		`cib-last-written="[^"]*"`, ` (epoch|num_updates|admin_epoch)="\d+"`, ` (queued|exec|last-run|call|last-rc-change)="[^"]*"`, `(exec|queue)-time=\S+`, ` \d+ms\b`, `-rc-change='[^']*'`,
 		`cluster_name: \S+|cluster-name"? ?value="\S+"|cluster-name[=:] ?\S+|Cluster name: \S+`, `t\d+-daily-(ours|debian)`, `Current DC: n\d( \(\d\))?`, `<current_dc [^>]*>`, `Ring ID:\s+\S+`, `Call cib_\w+ \(\d+\)`, `call=\d+`, `transition \d+`, `[0-9a-f]{32}`,
-		`last-lrm-refresh"?[=: ]+(value=)?"?\d+`, ` (is_dc|dc-uuid)="[^"]*"`, `\* cc\t.*Started n\d`,
+		`<cib crm_feature_set[^>]*>`, `last-lrm-refresh"?[=: ]+(value=)?"?\d+`, ` (is_dc|dc-uuid)="[^"]*"`, `\* cc\t.*Started n\d`,
 	} {
 		out = append(out, regexp.MustCompile(m))
 	}
