@@ -15,7 +15,9 @@ import (
 // tally counts tests. Sub-tests count, their parents count too, as in go test.
 type tally struct {
 	passed, failed, skipped int
-	names                   []string // of the failed
+	names                   []string            // of the failed
+	unsteady                []string            // failed, and passed when run again
+	said                    map[string][]string // by a failed test, the first lines
 }
 
 func (t *tally) add(o tally) {
@@ -23,10 +25,43 @@ func (t *tally) add(o tally) {
 	t.failed += o.failed
 	t.skipped += o.skipped
 	t.names = append(t.names, o.names...)
+	t.unsteady = append(t.unsteady, o.unsteady...)
+	for name, lines := range o.said {
+		t.keep(name, lines)
+	}
+}
+
+func (t *tally) keep(name string, lines []string) {
+	if t.said == nil {
+		t.said = map[string][]string{}
+	}
+	t.said[name] = lines
 }
 
 func (t tally) String() string {
-	return fmt.Sprintf("%d passed, %d failed, %d skipped", t.passed, t.failed, t.skipped)
+	s := fmt.Sprintf("%d passed, %d failed, %d skipped", t.passed, t.failed, t.skipped)
+	if n := len(t.unsteady); n > 0 {
+		s += fmt.Sprintf(" (%d of them only the second time)", n)
+	}
+	return s
+}
+
+// summary lists what failed and what was unsteady, with what the tests said.
+func (t tally) summary(w io.Writer) {
+	for _, name := range t.unsteady {
+		fmt.Fprintln(w, "  UNSTEADY, passed the second time:", name)
+		t.quote(w, name)
+	}
+	for _, name := range t.names {
+		fmt.Fprintln(w, "  FAILED:", name)
+		t.quote(w, name)
+	}
+}
+
+func (t tally) quote(w io.Writer, name string) {
+	for _, line := range t.said[name] {
+		fmt.Fprintln(w, "     ", line)
+	}
 }
 
 // event is a line of go test -json (go doc test2json).
@@ -55,7 +90,7 @@ func read(r io.Reader, w io.Writer) tally {
 
 func (t *tally) take(e event, output map[string][]string, w io.Writer) {
 	key := e.Package + "." + e.Test
-	name := strings.TrimPrefix(key, "github.com/pacesync/pacesync/")
+	name := strings.TrimPrefix(key, module)
 	switch e.Action {
 	case "output":
 		output[key] = append(output[key], e.Output)
@@ -83,6 +118,7 @@ func (t *tally) take(e event, output map[string][]string, w io.Writer) {
 		case "fail":
 			t.failed++
 			t.names = append(t.names, name)
+			t.keep(name, complaints(said))
 			fmt.Fprintf(w, "FAILED   %s\n%s", name, said)
 		}
 	}
@@ -96,7 +132,7 @@ func (t *tally) endPackage(e event, said string, w io.Writer) {
 	}
 	fmt.Fprintf(w, "%-8s %-60s %6.1f s\n", map[string]string{"pass": "ok", "fail": "FAILED"}[e.Action], e.Package, e.Elapsed)
 	if e.Action == "fail" && !slices.ContainsFunc(t.names, func(n string) bool {
-		return strings.HasPrefix(n, strings.TrimPrefix(e.Package, "github.com/pacesync/pacesync/")+".") || strings.HasPrefix(n, "build of "+e.Package)
+		return strings.HasPrefix(n, strings.TrimPrefix(e.Package, module)+".") || strings.HasPrefix(n, "build of "+e.Package)
 	}) {
 		t.failed++
 		t.names = append(t.names, e.Package)
