@@ -15,6 +15,10 @@ type Conf struct {
 	Quorum    []string
 	Logging   []string
 	Node      []string // in every node entry
+	// Of knet only:
+	Links      int        // how many of the lab's networks are links, 0: all
+	Interfaces [][]string // by link: lines of its interface section, such as "knet_link_priority: 2"
+	Key        string     // another word, another authkey
 }
 
 // Render writes the configuration for these nodes.
@@ -25,6 +29,8 @@ func (c Conf) Render(name string, nodes []*Node, networks int) string {
 	}
 	if transport != "knet" {
 		networks = 1 // corosync.conf(5): only knet knows more than one link
+	} else if c.Links > 0 {
+		networks = min(networks, c.Links)
 	}
 	var b strings.Builder
 	section := func(indent, name string, lines []string, inner ...func()) {
@@ -40,6 +46,11 @@ func (c Conf) Render(name string, nodes []*Node, networks int) string {
 	section("", "totem", append([]string{"version: 2", "cluster_name: " + name, "transport: " + transport, "crypto_cipher: none", "crypto_hash: none"}, c.Totem...), func() {
 		if transport == "udp" {
 			section("  ", "interface", []string{fmt.Sprintf("bindnetaddr: %s.0.0", prefix), "mcastaddr: 239.192.78.1", "mcastport: 5405"})
+		}
+		for k, lines := range c.Interfaces {
+			if transport == "knet" && len(lines) > 0 {
+				section("  ", "interface", append([]string{fmt.Sprintf("linknumber: %d", k)}, lines...))
+			}
 		}
 	})
 	section("", "nodelist", nil, func() {
@@ -72,21 +83,34 @@ next:
 	return out
 }
 
-// WriteConf puts corosync.conf and an authkey onto every member's disk. Running daemons do
-// not read it before a reload.
-func (l *Lab) WriteConf(c Conf) error {
-	text := c.Render(l.name, l.Members(), l.Networks())
-	key := make([]byte, 256) // fixed: nothing here is secret
-	for i := range key {
-		key[i] = byte(i*7 + 3)
+// WriteConf puts corosync.conf and an authkey onto the disks of these members, of
+// all without a name. Running daemons do not read it before a reload.
+func (l *Lab) WriteConf(c Conf, only ...*Node) error {
+	members := l.Members()
+	text := c.Render(l.name, members, l.Networks())
+	if len(only) == 0 {
+		only = members
 	}
-	for _, n := range l.Members() {
+	for _, n := range only {
 		if err := os.WriteFile(n.Path("/etc/corosync/corosync.conf"), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("lab: %w", err)
 		}
-		if err := os.WriteFile(n.Path("/etc/corosync/authkey"), key, 0o400); err != nil {
+		if err := os.WriteFile(n.Path("/etc/corosync/authkey"), Authkey(c.Key), 0o400); err != nil {
 			return fmt.Errorf("lab: %w", err)
 		}
 	}
 	return nil
+}
+
+// Authkey is the content of the authkey that a word stands for, as long as
+// corosync-keygen's. Nothing in a lab is secret.
+func Authkey(word string) []byte {
+	key := make([]byte, 256)
+	for i := range key {
+		key[i] = byte(i*7 + 3)
+		if word != "" {
+			key[i] ^= word[i%len(word)]
+		}
+	}
+	return key
 }

@@ -19,6 +19,7 @@ func TestRuleset(t *testing.T) {
 		{"one way, all networks", Fault{From: "n1", To: "n2", Net: AllNetworks, Percent: 100, KeepARP: true}, `iifname { "p1.0", "r1.0", "p1.1", "r1.1" } oifname { "p2.0", "r2.0", "p2.1", "r2.1" } ether type != arp drop`},
 		{"one network", Fault{From: "n2", To: "h1", Net: 1, Percent: 100}, `iifname { "p2.1", "r2.1" } oifname { "p201.1", "r201.1" } drop`},
 		{"loss", Fault{From: Any, To: "n1", Net: 0, Percent: 12.5}, `iifname { "p1.0", "r1.0", "p2.0", "r2.0", "p201.0", "r201.0" } oifname { "p1.0", "r1.0" } numgen random mod 10000 < 1250 drop`},
+		{"large packets", Fault{From: "n1", To: "n2", Net: 0, Percent: 100, Larger: 1300}, `iifname { "p1.0", "r1.0" } oifname { "p2.0", "r2.0" } meta length > 1300 drop`},
 	} {
 		st := testState()
 		st.Faults = []Fault{c.fault}
@@ -70,6 +71,13 @@ func TestConfRender(t *testing.T) {
 	}
 	if strings.Contains(got, "crypto_cipher: none") {
 		t.Errorf("the replaced line is still there:\n%s", got)
+	}
+	got = Conf{Transport: "knet", Links: 1, Interfaces: [][]string{nil, {"knet_link_priority: 2"}}}.Render("x", nodes, 2)
+	if strings.Contains(got, "ring1_addr") || !strings.Contains(got, "  interface {\n    linknumber: 1\n    knet_link_priority: 2\n  }\n") || strings.Contains(got, "linknumber: 0") {
+		t.Errorf("one link, settings of link 1 only: got\n%s", got)
+	}
+	if a, b := Authkey(""), Authkey("other"); len(a) != 256 || len(b) != 256 || string(a) == string(b) {
+		t.Errorf("authkeys of %d and %d bytes, want two different ones of 256", len(a), len(b))
 	}
 }
 

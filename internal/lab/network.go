@@ -26,12 +26,18 @@ type Fault struct {
 	Net      int     // network or AllNetworks
 	Percent  float64 // of packets lost, at random; 100: cut
 	KeepARP  bool    // ARP still passes: without it no packet goes the other way either
+	// Larger: only packets of more bytes than that, IP header included; 0: all. Nobody
+	// is told: a black hole for path MTU discovery.
+	Larger int `json:",omitempty"`
 }
 
 func (f Fault) String() string {
 	what := fmt.Sprintf("loses %g %%", f.Percent)
 	if f.Percent >= 100 {
 		what = "cut"
+	}
+	if f.Larger > 0 {
+		what += fmt.Sprintf(" above %d bytes", f.Larger)
 	}
 	net := ""
 	if f.Net != AllNetworks {
@@ -103,14 +109,13 @@ func (n *Node) plug(pid, networks int) error {
 	for k := range networks {
 		fmt.Fprintf(&sw, "link add %s type veth peer name eth%d netns %d\n", n.port(k), k, pid)
 		fmt.Fprintf(&sw, "link set %s master br%d\nlink set %s up\n", n.port(k), k, n.port(k))
-		fmt.Fprintf(&node, "addr add %s/24 brd + dev eth%d\nlink set eth%d up\n", n.Addr(k), k, k)
+		fmt.Fprintf(&node, "%slink set eth%d up\n", n.addrCommand(k), k)
 	}
 	node.WriteString("route add default dev eth0\n") // multicast needs a route
 	if _, err := n.lab.onSwitch(sw.String(), "ip", "-batch", "-"); err != nil {
 		return err
 	}
-	_, err := run(node.String(), "nsenter", "-t", strconv.Itoa(pid), "-n", "--", "ip", "-batch", "-")
-	return err
+	return ipOf(pid, node.String())
 }
 
 // unplug removes the node's cables. The kernel takes down a dead node's
@@ -225,6 +230,9 @@ func ruleset(st *state) (string, error) {
 		drop := "drop"
 		if f.Percent < 100 {
 			drop = fmt.Sprintf("numgen random mod 10000 < %d drop", int(f.Percent*100))
+		}
+		if f.Larger > 0 {
+			drop = fmt.Sprintf("meta length > %d %s", f.Larger, drop)
 		}
 		if f.KeepARP {
 			drop = "ether type != arp " + drop

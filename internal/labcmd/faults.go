@@ -31,9 +31,9 @@ func runCut(c *call) error {
 			return err
 		}
 	}
-	faults := []lab.Fault{{From: from, To: to, Net: c.network, Percent: 100, KeepARP: c.oneWay}}
+	faults := []lab.Fault{{From: from, To: to, Net: c.network, Percent: 100, KeepARP: c.oneWay, Larger: c.larger}}
 	if !c.oneWay {
-		faults = append(faults, lab.Fault{From: to, To: from, Net: c.network, Percent: 100})
+		faults = append(faults, lab.Fault{From: to, To: from, Net: c.network, Percent: 100, Larger: c.larger})
 	}
 	return l.AddFaults(faults...)
 }
@@ -91,6 +91,78 @@ func runRough(c *call) error {
 	}
 	fmt.Fprintln(c.env.Stdout)
 	return relay.Close()
+}
+
+// links are the networks that -net names.
+func (c *call) links(l *lab.Lab) ([]int, error) {
+	if c.network >= l.Networks() || c.network < lab.AllNetworks {
+		return nil, fmt.Errorf("lab: network %d: the lab has 0 to %d", c.network, l.Networks()-1)
+	}
+	if c.network != lab.AllNetworks {
+		return []int{c.network}, nil
+	}
+	var all []int
+	for k := range l.Networks() {
+		all = append(all, k)
+	}
+	return all, nil
+}
+
+func runMTU(c *call) error {
+	if len(c.args) != 2 {
+		return errUsage
+	}
+	mtu, err := strconv.Atoi(c.args[1])
+	if err != nil {
+		return fmt.Errorf("lab: MTU %q: want a number of bytes", c.args[1])
+	}
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	nets, err := c.links(l)
+	if err != nil {
+		return err
+	}
+	nodes := l.Nodes()
+	if c.args[0] != "all" {
+		if nodes, err = c.nodesOr(l, c.args[:1]); err != nil {
+			return err
+		}
+	}
+	for _, n := range nodes {
+		for _, k := range nets {
+			if err := n.SetMTU(k, mtu); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func runInterface(c *call) error {
+	if len(c.args) != 2 {
+		return errUsage
+	}
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	n, err := c.node(l, c.args[0])
+	if err != nil {
+		return err
+	}
+	k := max(c.network, 0)
+	if k >= l.Networks() {
+		return fmt.Errorf("lab: network %d: the lab has 0 to %d", k, l.Networks()-1)
+	}
+	switch c.args[1] {
+	case "up", "down":
+		return n.SetInterface(k, c.args[1] == "up")
+	case "addr", "noaddr":
+		return n.SetAddr(k, c.args[1] == "addr")
+	}
+	return errUsage
 }
 
 func runHeal(c *call) error {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -37,7 +38,8 @@ type call struct {
 
 	nodes, networks, network int
 	hosts                    int
-	ours                     string
+	larger                   int
+	ours, on                 string
 	start, all, oneWay       bool
 	signal                   string
 }
@@ -47,16 +49,18 @@ var errUsage = errors.New("see `pacesync lab --help`")
 func commands() []command {
 	return []command{
 		{"up", "[-n 3] [-nets 1] [-ours WHAT] [-start] [SETTING…]", "build a lab and switch its nodes on; SETTING as for conf", runUp},
-		{"conf", "[SETTING…]", "write corosync.conf: transport=udpu token=1000 quorum.two_node=1 logging.debug=on; without: show it", runConf},
+		{"conf", "[-on NODE,…] [SETTING…]", "write corosync.conf: transport=knet token=1000 quorum.two_node=1 links=2 link1.knet_link_priority=2 key=WORD; without: show it", runConf},
 		{"start", "[corosync|pacemaker] [NODE…]", "start daemons and wait for ring and controller; default both, all nodes", runStart},
 		{"stop", "[corosync|pacemaker] [NODE…]", "stop daemons in order", runStop},
 		{"status", "", "a picture: who runs what, which ring, quorum, what is cut", runStatus},
 		{"exec", "NODE COMMAND…", "run a command inside a node (`exec n1 bash` is a shell there)", runExec},
 		{"ps", "[NODE…]", "processes, and whose program each is", runPs},
 		{"log", "NODE [corosync|pacemaker]", "print a node's log", runLog},
-		{"cut", "[-one-way] [-net K] NODE [NODE]", "cut two nodes from each other, or one from all", runCut},
+		{"cut", "[-one-way] [-net K] [-larger BYTES] NODE [NODE]", "cut two nodes from each other, or one from all", runCut},
 		{"loss", "PERCENT", "lose packets at random, everywhere", runLoss},
 		{"rough", "[-net K] NODE|all SETTING…", "bad cables while it runs: delay=20ms jitter=5ms reorder=5% hold=10ms duplicate=1%", runRough},
+		{"mtu", "[-net K] NODE|all BYTES", "the MTU of cables, at both ends: 65520, 9000, 1500, 1300, …", runMTU},
+		{"if", "[-net K] NODE up|down|addr|noaddr", "a node's interface set up or down, or its address given or taken, as by ifup and ifdown; default net 0", runInterface},
 		{"heal", "[NODE [NODE]]", "end cuts and loss", runHeal},
 		{"kill", "[-signal KILL] NODE corosync|pacemaker|all", "signal a part of a node: KILL, TERM, STOP, CONT, …", runKill},
 		{"power", "NODE on|off", "the power switch: off ends every process of the node at once", runPower},
@@ -97,7 +101,9 @@ func runCommand(e *applet.Env, cmd command) int {
 	f.StringVar(&c.ours, "ours", "", "up: what is ours and not Debian's: corosync, pacemaker, tools, all, single programs (pacemaker-attrd,crm_node), or on some nodes n1:corosync,n2:pacemaker-attrd")
 	f.BoolVar(&c.start, "start", false, "up: start corosync and pacemaker too")
 	f.BoolVar(&c.oneWay, "one-way", false, "cut: only from the first node to the second")
-	f.IntVar(&c.network, "net", lab.AllNetworks, "cut: only on this network (-1: all)")
+	f.IntVar(&c.network, "net", lab.AllNetworks, "cut, rough, mtu, if: only on this network (-1: all)")
+	f.IntVar(&c.larger, "larger", 0, "cut: only packets of more bytes, IP header included")
+	f.StringVar(&c.on, "on", "", "conf: only on these nodes, separated by commas")
 	f.StringVar(&c.signal, "signal", "KILL", "kill: the signal")
 	f.BoolVar(&c.all, "all", false, "down: every lab of this machine")
 	f.Usage = func() {
@@ -270,6 +276,23 @@ func parseConf(args []string) (lab.Conf, error) {
 		switch {
 		case key == "transport":
 			conf.Transport = val
+		case key == "key":
+			conf.Key = val
+		case key == "links":
+			n, err := strconv.Atoi(val)
+			if err != nil || n < 1 || n > lab.MaxNetworks {
+				return conf, fmt.Errorf("lab: setting %q: 1 to %d links are possible", a, lab.MaxNetworks)
+			}
+			conf.Links = n
+		case strings.HasPrefix(section, "link") && dotted:
+			k, err := strconv.Atoi(strings.TrimPrefix(section, "link"))
+			if err != nil || k < 0 || k >= lab.MaxNetworks {
+				return conf, fmt.Errorf("lab: setting %q: links are link0 to link%d", a, lab.MaxNetworks-1)
+			}
+			for len(conf.Interfaces) <= k {
+				conf.Interfaces = append(conf.Interfaces, nil)
+			}
+			conf.Interfaces[k] = append(conf.Interfaces[k], line)
 		case section == "totem":
 			conf.Totem = append(conf.Totem, line)
 		case section == "quorum":
@@ -279,7 +302,7 @@ func parseConf(args []string) (lab.Conf, error) {
 		case section == "node":
 			conf.Node = append(conf.Node, line)
 		default:
-			return conf, fmt.Errorf("lab: setting %q: sections are totem, quorum, logging and node", a)
+			return conf, fmt.Errorf("lab: setting %q: sections are totem, quorum, logging, node and link0 to link7", a)
 		}
 	}
 	return conf, nil
@@ -295,7 +318,11 @@ func runConf(c *call) error {
 		if err != nil {
 			return err
 		}
-		return l.WriteConf(conf)
+		only, err := c.nodesOr(l, strings.FieldsFunc(c.on, func(r rune) bool { return r == ',' }))
+		if err != nil {
+			return err
+		}
+		return l.WriteConf(conf, only...)
 	}
 	text, err := os.ReadFile(l.Members()[0].Path("/etc/corosync/corosync.conf"))
 	if err != nil {

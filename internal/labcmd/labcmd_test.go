@@ -39,7 +39,11 @@ func TestParseConf(t *testing.T) {
 		!slices.Equal(conf.Quorum, []string{"two_node: 1"}) || !slices.Equal(conf.Logging, []string{"debug: on"}) {
 		t.Errorf("got %+v, %v", conf, err)
 	}
-	for _, bad := range []string{"token", "=1", "colour.red=1"} {
+	conf, err = parseConf([]string{"links=2", "link1.knet_link_priority=3", "link1.knet_mtu=0", "key=other"})
+	if err != nil || conf.Links != 2 || conf.Key != "other" || len(conf.Interfaces) != 2 || !slices.Equal(conf.Interfaces[1], []string{"knet_link_priority: 3", "knet_mtu: 0"}) {
+		t.Errorf("links: got %+v, %v", conf, err)
+	}
+	for _, bad := range []string{"token", "=1", "colour.red=1", "links=9", "link8.mcastport=5", "linkx.a=1"} {
 		if _, err := parseConf([]string{bad}); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -61,6 +65,8 @@ func TestAnswers(t *testing.T) {
 		{[]string{"exec"}, 1, "usage: pacesync lab exec"},
 		{[]string{"kill", "-signal", "FOO", "n1", "all"}, 1, `no signal "FOO"`},
 		{[]string{"loss", "much"}, 1, "between 0 and 100"},
+		{[]string{"mtu", "all", "big"}, 1, "want a number of bytes"},
+		{[]string{"if", "n1"}, 1, "usage: pacesync lab if"},
 		{[]string{"list"}, 0, ""},
 		{[]string{"cut", "--help"}, 0, "usage: pacesync lab cut"},
 	} {

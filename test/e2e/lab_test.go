@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -92,6 +93,71 @@ func TestLabNetwork(t *testing.T) {
 	check("link down", n1, n2.Addr(0), false)
 	must(n2.Link(0, true))
 	testwait.For(t, 5*time.Second, "the link to come back", func() bool { return ping(ctx, n1, n2.Addr(0)) })
+}
+
+// TestLabCables: MTU of cables, a black hole for large packets, interfaces and
+// addresses that go and come.
+func TestLabCables(t *testing.T) {
+	labtest.Need(t)
+	l := labtest.Up(t, lab.Options{Networks: 2, Nodes: []lab.NodeSpec{{}, {}}})
+	ctx := labtest.Context(t, time.Minute)
+	n1, n2 := l.Node("n1"), l.Node("n2")
+	fits := func(network, size int) bool { // size: of the whole packet, which nobody may cut
+		_, err := n1.Exec(ctx, "ping", "-c", "1", "-W", "1", "-n", "-M", "do", "-s", strconv.Itoa(size-28), n2.Addr(network))
+		return err == nil
+	}
+	for _, c := range []struct {
+		what  string
+		do    func() error
+		sizes [2]int // the first fits on network 0, the second does not
+	}{
+		{"as made", func() error { return nil }, [2]int{1500, 1501}},
+		{"jumbo", func() error { return l.SetMTU(0, 9000) }, [2]int{9000, 9001}},
+		{"largest", func() error { return l.SetMTU(lab.AllNetworks, 65520) }, [2]int{65520, 65521}},
+		{"n2's cable small", func() error { return n2.SetMTU(0, 1300) }, [2]int{1300, 1400}},
+		{"all small", func() error { return l.SetMTU(0, 1300) }, [2]int{1300, 1301}},
+		{"black hole", func() error {
+			return errors.Join(l.SetMTU(0, 1500), l.AddFaults(lab.Fault{From: "n1", To: "n2", Net: 0, Percent: 100, KeepARP: true, Larger: 1200}))
+		}, [2]int{1200, 1201}},
+	} {
+		if err := c.do(); err != nil {
+			t.Fatal(err)
+		}
+		if !fits(0, c.sizes[0]) || fits(0, c.sizes[1]) {
+			t.Errorf("%s: want packets of %d bytes to pass and those of %d not to", c.what, c.sizes[0], c.sizes[1])
+		}
+	}
+	if !fits(1, 65520) {
+		t.Error("the other network has not kept its MTU")
+	}
+	for _, c := range []struct {
+		what string
+		do   func() error
+		want bool
+	}{
+		{"interface down", func() error { return errors.Join(l.Heal(), n2.SetInterface(0, false)) }, false},
+		{"interface up", func() error { return n2.SetInterface(0, true) }, true},
+		{"address gone", func() error { return n2.SetAddr(0, false) }, false},
+		{"address back", func() error { return n2.SetAddr(0, true) }, true},
+	} {
+		if err := c.do(); err != nil {
+			t.Fatal(err)
+		}
+		if c.want {
+			testwait.For(t, 10*time.Second, c.what, func() bool { return ping(ctx, n1, n2.Addr(0)) })
+		} else if ping(ctx, n1, n2.Addr(0)) {
+			t.Errorf("%s: n2 still answers", c.what)
+		}
+	}
+	if err := n1.InNet(func() error {
+		_, err := net.InterfaceByName("eth1")
+		return err
+	}); err != nil {
+		t.Errorf("on n1's network: %v", err)
+	}
+	if err := n1.SetMTU(0, 20); err == nil {
+		t.Error("an MTU of 20 was accepted")
+	}
 }
 
 // TestLabNode: a node has its own name, processes, disk and memory; the power
