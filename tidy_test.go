@@ -28,7 +28,7 @@ const (
 // pureDirs are the packages without goroutines, clocks, sockets, files, global
 // randomness and logs. A trailing /... covers everything below.
 var pureDirs = []string{
-	"totem/wire", "totem/srp", "totem/pg", "totem/knet",
+	"totem/wire", "totem/srp", "totem/pg", "totem/knet", "totem/knet/crypt", "totem/knet/compress",
 	"internal/corosync/config", "internal/corosync/cmap", "internal/corosync/cfg",
 	"internal/corosync/mar", "internal/corosync/cmap/wire", "internal/corosync/cfg/wire",
 	"cpg/group", "cpg/wire", "quorum/vote", "quorum/wire",
