@@ -39,13 +39,18 @@ func TestMixedLoss(t *testing.T) {
 }
 
 // TestMixedRough is TestMixedOrder over cables that delay, reorder and duplicate.
+// The original needs more than a second for each of these messages, busy all the time.
 func TestMixedRough(t *testing.T) {
-	mixes, count := mixedOnly(), 40
+	mixes := mixedOnly()
 	if os.Getenv("E2E_LONG") == "" {
-		mixes, count = mixes[:1], 10
+		mixes = mixes[:1]
 	}
 	for _, m := range mixes {
 		t.Run(m.name, func(t *testing.T) {
+			count := 10
+			if len(m.ours) == 3 {
+				count = 100
+			}
 			limit := 4 * time.Minute
 			ctx := labtest.Context(t, limit)
 			load := clientProgram(t, "load")
