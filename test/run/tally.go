@@ -103,6 +103,10 @@ func (t *tally) take(e event, output map[string][]string, w io.Writer) {
 		said := strings.Join(output[key], "")
 		delete(output, key)
 		if e.Test == "" {
+			for _, name := range unfinished(e.Package, output) {
+				said += "did not end: " + name + "\n" + lastLines(output[name], 20)
+				delete(output, name)
+			}
 			t.endPackage(e, said, w)
 			return
 		}
@@ -139,6 +143,20 @@ func (t *tally) endPackage(e event, said string, w io.Writer) {
 		fmt.Fprint(w, said)
 	}
 }
+
+// unfinished are the tests of a package that began and neither passed nor
+// failed, when it ends: something killed it.
+func unfinished(pkg string, output map[string][]string) (names []string) {
+	for key := range output {
+		if strings.HasPrefix(key, pkg+".Test") {
+			names = append(names, key)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func lastLines(lines []string, n int) string { return strings.Join(lines[max(len(lines)-n, 0):], "") }
 
 // results prints what a passing test has to report: each line that begins with
 // RESULT, after the place that go test puts in front.

@@ -14,6 +14,7 @@ func TestRead(t *testing.T) {
 {"Action":"output","Package":"p/a","Test":"TestThree","Output":"SKIPPED, NOT TESTED: no root\n"}
 {"Action":"skip","Package":"p/a","Test":"TestThree"}
 {"Action":"fail","Package":"p/a"}
+{"Action":"output","Package":"p/b","Test":"TestKilled","Output":"it was here\n"}
 {"Action":"output","Package":"p/b","Output":"panic: late\n"}
 {"Action":"fail","Package":"p/b"}
 {"ImportPath":"p/c","Action":"build-output","Output":"c.go:1: syntax\n"}
@@ -25,7 +26,7 @@ func TestRead(t *testing.T) {
 	if got.passed != 1 || got.failed != 3 || got.skipped != 1 {
 		t.Errorf("got %v, want 1 passed, 3 failed (TestTwo, the panic of p/b, the build of p/c), 1 skipped", got)
 	}
-	for _, want := range []string{"the reason", "panic: late", "c.go:1: syntax", "no root"} {
+	for _, want := range []string{"the reason", "panic: late", "c.go:1: syntax", "no root", "p/b.TestKilled\nit was here"} {
 		if !strings.Contains(w.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, w.String())
 		}
