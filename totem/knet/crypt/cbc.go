@@ -12,8 +12,6 @@ type chains interface {
 	encrypt(chains [][]byte)
 	// decrypt decrypts the chain behind its IV.
 	decrypt(chain []byte)
-	// decryptBlock decrypts one block into out, with the block before it as IV.
-	decryptBlock(out *[blockSize]byte, ivAndBlock []byte)
 	// wipe clears the key as far as it can be reached.
 	wipe()
 }
@@ -54,11 +52,6 @@ func (c *stdChains) encrypt(chains [][]byte) {
 func (c *stdChains) decrypt(chain []byte) {
 	c.dec.SetIV(chain[:blockSize])
 	c.dec.CryptBlocks(chain[blockSize:], chain[blockSize:])
-}
-
-func (c *stdChains) decryptBlock(out *[blockSize]byte, ivAndBlock []byte) {
-	c.dec.SetIV(ivAndBlock[:blockSize])
-	c.dec.CryptBlocks(out[:], ivAndBlock[blockSize:2*blockSize])
 }
 
 func (c *stdChains) wipe() { *c = stdChains{} }

@@ -396,6 +396,23 @@ func TestNoSalt(t *testing.T) {
 	}
 }
 
+// TestStandardLibraryFallback seals with the one and opens with the other.
+func TestStandardLibraryFallback(t *testing.T) {
+	for _, c := range ciphers[1:] {
+		cfg := Config{c, "sha256", key(256)}
+		fast, std := keysWith(t, cfg), keysWith(t, cfg)
+		size, _ := cfg.keySize()
+		std.slots[1].cipher = newStdChains(cfg.Key[:size])
+		for n := 1; n < 400; n += 7 {
+			for _, pair := range [][2]*Keys{{fast, std}, {std, fast}} {
+				if plain, err := pair[1].Open(seal(t, pair[0], key(n))); err != nil || !bytes.Equal(plain, key(n)) {
+					t.Fatalf("%s, %d bytes: %d bytes, %v", c, n, len(plain), err)
+				}
+			}
+		}
+	}
+}
+
 // TestKeysAreWiped looks into the memory of a slot that is cleared.
 func TestKeysAreWiped(t *testing.T) {
 	k := keysWith(t, Config{"aes256", "sha256", key(256)})

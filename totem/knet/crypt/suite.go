@@ -19,7 +19,7 @@ type suite struct {
 	cipher   chains // nil: hash only
 	mac      *mac
 	overhead Overhead
-	block    [blockSize]byte // decrypted for a look
+	look     [2 * blockSize]byte // a block and the one before it, for peek
 }
 
 func newSuite(cfg Config) (*suite, error) {
@@ -30,7 +30,7 @@ func newSuite(cfg Config) (*suite, error) {
 	s := &suite{mac: newMAC(newHash, cfg.Key)}
 	s.overhead.Hash = s.mac.hash.Size()
 	if size, _ := cfg.keySize(); size > 0 {
-		s.cipher = newStdChains(cfg.Key[:size])
+		s.cipher = newChains(cfg.Key[:size])
 		s.overhead.Salt, s.overhead.Block = blockSize, blockSize
 	}
 	return s, nil
@@ -66,19 +66,24 @@ func (s *suite) open(packet []byte, look bool) ([]byte, error) {
 		}
 		return body, nil
 	}
-	if look {
-		s.cipher.decryptBlock(&s.block, body[:2*blockSize])
-		if !startsAsKnet(s.block[:]) {
-			return nil, ErrPadding
-		}
+	if look && !startsAsKnet(s.peek(body[:2*blockSize])) {
+		return nil, ErrPadding
 	}
-	s.cipher.decryptBlock(&s.block, body[n-2*blockSize:])
-	padding := int(s.block[blockSize-1])
-	if !padded(s.block[:], padding) {
+	last := s.peek(body[n-2*blockSize:])
+	padding := int(last[blockSize-1])
+	if !padded(last, padding) {
 		return nil, ErrPadding
 	}
 	s.cipher.decrypt(body)
 	return body[blockSize : n-padding], nil
+}
+
+// peek decrypts one block, which follows the one before it, without a change to the
+// packet. What it gives is valid until the next call.
+func (s *suite) peek(two []byte) []byte {
+	copy(s.look[:], two)
+	s.cipher.decrypt(s.look[:])
+	return s.look[blockSize:]
 }
 
 // padded tells whether the last block ends as PKCS#7 asks for. The time it takes may
@@ -103,5 +108,5 @@ func (s *suite) wipe() {
 	if s.cipher != nil {
 		s.cipher.wipe()
 	}
-	clear(s.block[:])
+	clear(s.look[:])
 }
