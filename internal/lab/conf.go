@@ -17,7 +17,7 @@ type Conf struct {
 	Node      []string // in every node entry
 	// Of knet only:
 	Links      int        // how many of the lab's networks are links, 0: all
-	Interfaces [][]string // by link: lines of its interface section, such as "knet_link_priority: 2"
+	Interfaces [][]string // by link: lines of its interface section, such as "knet_link_priority: 2"; unused links have none
 	Key        string     // another word, another authkey
 }
 
@@ -48,7 +48,7 @@ func (c Conf) Render(name string, nodes []*Node, networks int) string {
 			section("  ", "interface", []string{fmt.Sprintf("bindnetaddr: %s.0.0", prefix), "mcastaddr: 239.192.78.1", "mcastport: 5405"})
 		}
 		for k, lines := range c.Interfaces {
-			if transport == "knet" && len(lines) > 0 {
+			if transport == "knet" && k < networks && len(lines) > 0 {
 				section("  ", "interface", append([]string{fmt.Sprintf("linknumber: %d", k)}, lines...))
 			}
 		}

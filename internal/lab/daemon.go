@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Part is a part of a node that can be started and killed on its own.
@@ -116,6 +117,27 @@ func (n *Node) Daemon(part Part) int {
 		}
 	}
 	return 0
+}
+
+// userHz is the unit of processor times in /proc on every Linux this runs on.
+const userHz = 100
+
+// CPU is the processor time that a part's daemon has used so far, without its children.
+func (n *Node) CPU(part Part) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.Daemon(part)))
+	if err != nil {
+		return 0, fmt.Errorf("lab: %s: %s does not run: %w", n.st.Name, part, err)
+	}
+	f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	var sum time.Duration
+	for _, i := range []int{11, 12} { // utime, stime: proc(5)
+		ticks, err := strconv.ParseInt(f[i], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("lab: /proc/PID/stat: %w", err)
+		}
+		sum += time.Duration(ticks) * time.Second / userHz
+	}
+	return sum, nil
 }
 
 // processes returns the processes that a signal to the part goes to.

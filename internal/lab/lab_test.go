@@ -72,9 +72,9 @@ func TestConfRender(t *testing.T) {
 	if strings.Contains(got, "crypto_cipher: none") {
 		t.Errorf("the replaced line is still there:\n%s", got)
 	}
-	got = Conf{Transport: "knet", Links: 1, Interfaces: [][]string{nil, {"knet_link_priority: 2"}}}.Render("x", nodes, 2)
-	if strings.Contains(got, "ring1_addr") || !strings.Contains(got, "  interface {\n    linknumber: 1\n    knet_link_priority: 2\n  }\n") || strings.Contains(got, "linknumber: 0") {
-		t.Errorf("one link, settings of link 1 only: got\n%s", got)
+	got = Conf{Transport: "knet", Links: 2, Interfaces: [][]string{nil, {"knet_link_priority: 2"}, {"knet_link_priority: 3"}}}.Render("x", nodes, 3)
+	if strings.Contains(got, "ring2_addr") || strings.Contains(got, "priority: 3") || !strings.Contains(got, "  interface {\n    linknumber: 1\n    knet_link_priority: 2\n  }\n") || strings.Contains(got, "linknumber: 0") {
+		t.Errorf("two links, settings of link 1 only: got\n%s", got)
 	}
 	if a, b := Authkey(""), Authkey("other"); len(a) != 256 || len(b) != 256 || string(a) == string(b) {
 		t.Errorf("authkeys of %d and %d bytes, want two different ones of 256", len(a), len(b))

@@ -200,25 +200,15 @@ func (b *bench) client(ctx context.Context, l *lab.Lab, args ...string) (map[str
 	return out, nil
 }
 
-// userHz is the unit of CPU times in /proc on every Linux this runs on.
-const userHz = 100
-
 // cpu is the time that all daemons of the lab have used so far.
 func cpu(l *lab.Lab) (time.Duration, error) {
 	var sum time.Duration
 	for _, n := range l.Members() {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.Daemon(lab.PartCorosync)))
+		used, err := n.CPU(lab.PartCorosync)
 		if err != nil {
 			return 0, err
 		}
-		f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		for _, i := range []int{11, 12} { // utime, stime
-			ticks, err := strconv.ParseInt(f[i], 10, 64)
-			if err != nil {
-				return 0, err
-			}
-			sum += time.Duration(ticks) * time.Second / userHz
-		}
+		sum += used
 	}
 	return sum, nil
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,16 +162,20 @@ func rings(lines []string) []string {
 	return out
 }
 
-// mix is which of three nodes run our corosync.
+// mix is which nodes run our corosync; there are three, if nodes says nothing else.
 type mix struct {
-	name string
-	ours []string
+	name  string
+	ours  []string
+	nodes int
 }
 
 // mixes are the rings to test: of the original alone (which proves the test
 // itself), mixed, and of ours alone. MIX selects one.
 func mixes() []mix {
-	all := []mix{{"0of3", nil}, {"1of3", []string{"n2"}}, {"2of3", []string{"n1", "n3"}}, {"3of3", []string{"n1", "n2", "n3"}}}
+	all := []mix{
+		{name: "0of3"}, {name: "1of3", ours: []string{"n2"}}, {name: "2of3", ours: []string{"n1", "n3"}},
+		{name: "3of3", ours: []string{"n1", "n2", "n3"}},
+	}
 	if want := os.Getenv("MIX"); want != "" {
 		all = slices.DeleteFunc(all, func(m mix) bool { return m.name != want })
 	}
@@ -180,15 +185,28 @@ func mixes() []mix {
 // startMix builds a ring of three over udpu and waits for it.
 func startMix(t *testing.T, ctx context.Context, m mix, conf lab.Conf) *lab.Lab {
 	t.Helper()
+	l := upMix(t, m, 1)
+	startConf(t, ctx, l, conf)
+	return l
+}
+
+// upMix builds the lab of a mix; no daemon runs yet.
+func upMix(t *testing.T, m mix, networks int, others ...lab.NodeSpec) *lab.Lab {
+	t.Helper()
 	labtest.Corosync(t)
-	specs := make([]lab.NodeSpec, 3)
+	specs := make([]lab.NodeSpec, cmp.Or(m.nodes, 3))
 	for i := range specs {
 		specs[i].Name = fmt.Sprintf("n%d", i+1)
 		if slices.Contains(m.ours, specs[i].Name) {
 			specs[i].Corosync = lab.Ours
 		}
 	}
-	l := labtest.Up(t, lab.Options{Nodes: specs})
+	return labtest.Up(t, lab.Options{Nodes: append(specs, others...), Networks: networks})
+}
+
+// startConf writes the configuration, starts all members and waits for their ring.
+func startConf(t *testing.T, ctx context.Context, l *lab.Lab, conf lab.Conf) {
+	t.Helper()
 	if err := l.WriteConf(conf); err != nil {
 		t.Fatal(err)
 	}
@@ -200,5 +218,4 @@ func startMix(t *testing.T, ctx context.Context, m mix, conf lab.Conf) *lab.Lab 
 			t.Fatal(err)
 		}
 	}
-	return l
 }

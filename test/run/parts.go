@@ -33,8 +33,9 @@ func shares() []share {
 	pcmk := []string{"pcmk"}
 	return []share{
 		{part: "mixed", title: "mixed rings, 10,000 messages", packages: []string{"e2e"}, run: "^TestMixed"},
+		{part: "knet", title: "rings over knet: encryption, compression, links, MTUs, keys, hostile packets", packages: []string{"e2e"}, run: "^TestKnet"},
 		{part: "hogs", title: "10 minutes under load", packages: []string{"e2e"}, run: "^TestHogs"},
-		{part: "ring", title: "corosync: daemon, tools, libraries, lab, IPMI", packages: []string{"e2e", "ipc", "clients", "tools", "ipmi"}, skip: "^Test(Mixed|Hogs)"},
+		{part: "ring", title: "corosync: daemon, tools, libraries, lab, IPMI", packages: []string{"e2e", "ipc", "clients", "tools", "ipmi"}, skip: "^Test(Mixed|Knet|Hogs)"},
 		{part: "files", title: "CIB, schemas and patches beside the original's tools", packages: []string{"cib", "schema"}},
 		{part: "packages", title: "packages, systemd, the executor's own suite", packages: []string{"nspawn"}},
 		{part: "pcmk-cib", title: "CIB manager and attribute manager", packages: pcmk, run: cibTests},
