@@ -18,8 +18,10 @@ import (
 
 // Transport moves datagrams; totem/link has the real ones.
 type Transport interface {
-	// FD becomes readable when datagrams are there.
-	FD() int
+	// Attach watches the descriptors and timers on l and calls readable when
+	// datagrams may be there, until Detach.
+	Attach(l *loop.Loop, readable func()) error
+	Detach()
 	// Receive returns what has arrived, valid until the next Receive; more: there may be others.
 	Receive() (packets [][]byte, more bool)
 	// SendAll and SendTo queue a datagram for all other nodes or for one; it
@@ -85,7 +87,7 @@ func Open(l *loop.Loop, cfg srp.Config, tr Transport, store Store, up Upper, rng
 
 // Start begins to look for other nodes.
 func (n *Node) Start() error {
-	if err := n.loop.Add(n.tr.FD(), loop.Readable, loop.High, n.readable); err != nil {
+	if err := n.tr.Attach(n.loop, n.readable); err != nil {
 		return err
 	}
 	n.loop.EachTurn(n.handleOwn)
@@ -105,7 +107,7 @@ func (n *Node) Leave() {
 func (n *Node) Silence() {
 	n.left = true
 	n.timer.Stop()
-	n.loop.Remove(n.tr.FD())
+	n.tr.Detach()
 }
 
 // Mcast queues a message, hdr followed by body, for all members. Both are copied.
@@ -157,7 +159,7 @@ func (n *Node) ForceGather() { n.step(srp.Event{Kind: srp.EvForceGather}) }
 // readable handles what the network brought. Tokens of a batch come last:
 // messages that arrived beside them are known before a token is answered, so
 // that nothing is asked for again that is already here.
-func (n *Node) readable(uint32) {
+func (n *Node) readable() {
 	for range receiveRounds {
 		packets, more := n.tr.Receive()
 		n.handle(packets)

@@ -43,6 +43,18 @@ func (s *sockaddr) addr() netip.Addr {
 	return netip.Addr{}
 }
 
+// port decodes the port; 0 when the family is neither.
+func (s *sockaddr) port() uint16 {
+	var p uint16
+	switch (*unix.RawSockaddr)(unsafe.Pointer(&s.raw)).Family {
+	case unix.AF_INET:
+		p = (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.raw)).Port
+	case unix.AF_INET6:
+		p = (*unix.RawSockaddrInet6)(unsafe.Pointer(&s.raw)).Port
+	}
+	return p<<8 | p>>8
+}
+
 // mmsghdr is struct mmsghdr of recvmmsg(2).
 type mmsghdr struct {
 	hdr unix.Msghdr
@@ -72,9 +84,10 @@ func (r *rxRing) init() {
 	}
 }
 
-// read fills the ring from fd without waiting and returns the number of datagrams.
-// The raw system call keeps the thread's processor: it never blocks.
-func (r *rxRing) read(fd int) int {
+// read fills the ring from fd without waiting and returns the number of
+// datagrams; with none, errno says why (EAGAIN: nothing there). The raw system
+// call keeps the thread's processor: it never blocks.
+func (r *rxRing) read(fd int) (n int, errno syscall.Errno) {
 	for i := range r.msgs {
 		r.msgs[i].hdr.Namelen = uint32(len(r.from[i].raw))
 		r.msgs[i].hdr.Flags = 0
@@ -85,11 +98,9 @@ func (r *rxRing) read(fd int) int {
 			continue
 		}
 		if errno != 0 {
-			// EAGAIN: nothing there. Others (ECONNREFUSED from ICMP) concern
-			// datagrams we sent and are no reason to stop.
-			return 0
+			return 0, errno
 		}
-		return int(n)
+		return int(n), 0
 	}
 }
 
@@ -130,19 +141,28 @@ func (q *txQueue) add(fd int, data []byte, to *sockaddr) {
 	q.n++
 }
 
-// flush sends everything and tells done of each datagram. A datagram that the
-// kernel refuses is given up and the next one tried.
-func (q *txQueue) flush(done func(bytes int, err error)) {
+// verdict is what becomes of a datagram that the kernel refused.
+type verdict uint8
+
+const (
+	giveUp verdict = iota // go on with the next one
+	again                 // try it once more
+)
+
+// flush sends everything and tells sent of each datagram that the kernel took;
+// failed decides about the others. It must not say again without end.
+func (q *txQueue) flush(sent func(i, bytes int), failed func(i int, errno syscall.Errno) verdict) {
 	for i := 0; i < q.n; {
-		sent, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(q.fd), uintptr(unsafe.Pointer(&q.msgs[i])), uintptr(q.n-i), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(q.fd), uintptr(unsafe.Pointer(&q.msgs[i])), uintptr(q.n-i), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 		switch {
 		case errno == syscall.EINTR:
 		case errno != 0:
-			done(0, errno)
-			i++
+			if failed(i, errno) == giveUp {
+				i++
+			}
 		default:
-			for range sent {
-				done(int(q.iovs[i].Len), nil)
+			for range n {
+				sent(i, int(q.iovs[i].Len))
 				i++
 			}
 		}

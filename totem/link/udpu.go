@@ -10,8 +10,11 @@ package link
 import (
 	"fmt"
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pacesync/pacesync/internal/corosync/loop"
 )
 
 const (
@@ -61,6 +64,7 @@ type UDPU struct {
 	rxfd   int // bound to Bind:Port; receives everything and sends the token
 	txfd   int // bound to Bind and any port; sends what goes to all nodes
 	peers  []peer
+	loop   *loop.Loop // nil: not attached
 	rx     rxRing
 	tx     txQueue
 	stats  Stats
@@ -137,11 +141,24 @@ func (u *UDPU) SetPeers(peers []Peer) {
 	u.setPeers(cfg)
 }
 
-// FD is the descriptor to watch for incoming datagrams.
-func (u *UDPU) FD() int { return u.rxfd }
+// Attach watches for incoming datagrams.
+func (u *UDPU) Attach(l *loop.Loop, readable func()) error {
+	u.loop = l
+	return l.Add(u.rxfd, loop.Readable, loop.High, func(uint32) { readable() })
+}
+
+// Detach ends the watch.
+func (u *UDPU) Detach() {
+	if u.loop != nil {
+		u.loop.Remove(u.rxfd)
+	}
+}
 
 // Stats returns the counters so far.
 func (u *UDPU) Stats() *Stats { return &u.stats }
+
+// SendFailures is how many sends failed since the last that worked.
+func (u *UDPU) SendFailures() uint32 { return uint32(u.stats.TxConsecutiveFailure) }
 
 // Close frees the sockets.
 func (u *UDPU) Close() {
@@ -159,7 +176,9 @@ func (u *UDPU) Close() {
 // Receive reads what has arrived, at most one batch, and returns the datagrams.
 // They are valid until the next Receive. more says that there may be others.
 func (u *UDPU) Receive() (packets [][]byte, more bool) {
-	n := u.rx.read(u.rxfd)
+	// Errors but EAGAIN (ECONNREFUSED from ICMP) concern datagrams we sent and are
+	// no reason to stop.
+	n, _ := u.rx.read(u.rxfd)
 	packets = u.rx.packets[:0]
 	for i := range n {
 		data, from, truncated := u.rx.at(i)
@@ -218,14 +237,13 @@ func (u *UDPU) SendTo(node uint32, data []byte) bool {
 // Flush hands the queued datagrams to the kernel, in order. What the kernel
 // refuses is counted and dropped: Totem expects loss, and must never wait.
 func (u *UDPU) Flush() {
-	u.tx.flush(func(bytes int, err error) {
-		if err != nil {
-			u.stats.TxErrors++
-			u.stats.TxConsecutiveFailure++
-			return
-		}
+	u.tx.flush(func(_, bytes int) {
 		u.stats.TxPackets++
 		u.stats.TxBytes += uint64(bytes)
 		u.stats.TxConsecutiveFailure = 0
+	}, func(int, syscall.Errno) verdict {
+		u.stats.TxErrors++
+		u.stats.TxConsecutiveFailure++
+		return giveUp
 	})
 }

@@ -36,7 +36,7 @@ type Daemon interface {
 	// ReopenLogs opens the log files anew.
 	ReopenLogs(done func(error))
 	// NodeStatus is the state of a node and its links as the transport knows
-	// it; false: ask the engine's own idea, which holds for udp and udpu.
+	// it; false: knet has no such node, udp and udpu know no more than the ring.
 	NodeStatus(node uint32) (wire.NodeStatus, bool)
 }
 
@@ -228,8 +228,12 @@ func (s *Service) nodeStatus(c service.Conn, msg []byte) {
 		c.Reply(wire.AppendNodeStatusRefusal(nil, 0, service.ErrNotSupported), nil)
 		return
 	}
-	st, ok := s.daemon.NodeStatus(req.Node)
-	if !ok {
+	st, known := s.daemon.NodeStatus(req.Node)
+	if !known && s.daemon.Config().Transport == config.Knet {
+		c.Reply(wire.AppendNodeStatusRefusal(nil, 0, service.ErrFailedOperation), nil)
+		return
+	}
+	if !known {
 		st = s.datagramStatus(req.Node)
 	}
 	st.Version, st.Node = wire.StatusVersionV1, req.Node

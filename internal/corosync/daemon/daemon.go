@@ -17,7 +17,6 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/service"
 	"github.com/pacesync/pacesync/internal/corosync/sync"
 	"github.com/pacesync/pacesync/totem"
-	"github.com/pacesync/pacesync/totem/link"
 )
 
 // Daemon is one running corosync. After start everything in it is owned by the loop.
@@ -30,7 +29,7 @@ type Daemon struct {
 	log  loggers
 
 	loop     *loop.Loop
-	link     *link.UDPU
+	net      network
 	node     *totem.Node
 	registry registry
 	engines  engines
@@ -49,11 +48,11 @@ type Daemon struct {
 
 // loggers are the daemon's own log subsystems.
 type loggers struct {
-	main, totem, serv, sync, qb *logsys.Logger
+	main, totem, knet, serv, sync, qb *logsys.Logger
 }
 
 func newLoggers(s *logsys.System) loggers {
-	return loggers{main: s.Subsys("MAIN"), totem: s.Subsys("TOTEM"), serv: s.Subsys("SERV"), sync: s.Subsys("SYNC"), qb: s.Subsys("QB")}
+	return loggers{main: s.Subsys("MAIN"), totem: s.Subsys("TOTEM"), knet: s.Subsys("KNET"), serv: s.Subsys("SERV"), sync: s.Subsys("SYNC"), qb: s.Subsys("QB")}
 }
 
 // token is the effective token timeout.

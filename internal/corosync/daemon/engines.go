@@ -24,7 +24,7 @@ func (d *Daemon) makeEngines() {
 	h := host{d}
 	d.engines.stats = cmap.NewStats(cmap.Source{
 		Totem:        func() *pg.Stats { return d.node.Stats() },
-		SendFailures: func() uint32 { return uint32(d.link.Stats().TxConsecutiveFailure) },
+		SendFailures: func() uint32 { return d.net.SendFailures() },
 		IPC:          func() (active, closed uint64) { return d.clients.active, d.clients.closed },
 		Now:          func() time.Time { return d.loop.Now() },
 		Clear:        d.clearStats,
@@ -57,6 +57,8 @@ func (d *Daemon) clearStats(what string) {
 	switch what {
 	case "totem":
 		d.node.ClearStats()
+	case "knet":
+		d.net.clearStats()
 	case "ipc":
 		d.clients.clearStats()
 	}

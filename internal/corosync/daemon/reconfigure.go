@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"slices"
-
 	cfgwire "github.com/pacesync/pacesync/internal/corosync/cfg/wire"
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/corosync/config"
@@ -25,37 +23,15 @@ func (r reconfigurer) Prepare(kept *cmap.Map, prev *config.Config, done func(*co
 	}()
 }
 
-// Commit takes over timings, the nodelist, the quorum options and the log targets.
+// Commit takes over timings, nodes, links, keys, the quorum options and the log
+// targets.
 func (r reconfigurer) Commit(next *config.Config) {
 	d := r.d
 	old := d.cfg
 	d.cfg = next
-	d.tellLinks(old.Links[0].Members, next)
-	d.link.SetPeers(udpuConfig(next).Peers)
+	d.net.follow(old, next)
 	d.node.Reconfigure(ringConfig(next))
 	d.applyLogging()
-}
-
-// tellLinks logs the links in use, which nodes packets are sent to no more, and
-// which they are sent to from now on (totemconfig.c: configure_totem_links,
-// totemudpu.c: totemudpu_member_add, totemudpu_member_remove).
-func (d *Daemon) tellLinks(old []config.Member, next *config.Config) {
-	now := next.Links[0].Members
-	for i, l := range next.Links {
-		if l.Configured {
-			d.log.totem.Info("Configuring link %d", i)
-		}
-	}
-	for _, m := range old {
-		if !slices.Contains(now, m) {
-			d.log.totem.Notice("removing UDPU member {%s}", m.Addr)
-		}
-	}
-	for _, m := range now {
-		if !slices.Contains(old, m) {
-			d.log.totem.Notice("adding new UDPU member {%s}", m.Addr)
-		}
-	}
 }
 
 // applyLogging makes the logging keys effective; bad ones leave all as it is.
@@ -92,6 +68,7 @@ func (d *Daemon) followKeys() {
 			return
 		}
 		d.cfg = next
+		d.net.refresh(next)
 		d.node.Reconfigure(ringConfig(next))
 	})
 	d.cmap.Track("logging.", any, func(cmap.Change) {
@@ -101,8 +78,8 @@ func (d *Daemon) followKeys() {
 	})
 }
 
-// CryptoPhase has nothing to do on a transport without encryption.
-func (r reconfigurer) CryptoPhase(uint32) {}
+// CryptoPhase activates the new key or drops the old one.
+func (r reconfigurer) CryptoPhase(phase uint32) { r.d.net.cryptoPhase(phase) }
 
 // ReopenLogs opens the log files anew.
 func (r reconfigurer) ReopenLogs(done func(error)) {
@@ -110,7 +87,5 @@ func (r reconfigurer) ReopenLogs(done func(error)) {
 	d.logs.Reopen(func(err error) { d.loop.Post(func() { done(err) }) })
 }
 
-// NodeStatus leaves the answer to the service: udpu knows no more than the ring.
-func (r reconfigurer) NodeStatus(uint32) (cfgwire.NodeStatus, bool) {
-	return cfgwire.NodeStatus{}, false
-}
+// NodeStatus is what the transport knows of a node.
+func (r reconfigurer) NodeStatus(node uint32) (cfgwire.NodeStatus, bool) { return r.d.net.status(node) }

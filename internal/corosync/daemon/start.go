@@ -13,7 +13,6 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/service"
 	"github.com/pacesync/pacesync/internal/corosync/sync"
 	"github.com/pacesync/pacesync/totem"
-	"github.com/pacesync/pacesync/totem/link"
 	"github.com/pacesync/pacesync/totem/srp"
 	"github.com/pacesync/pacesync/totem/wire"
 )
@@ -37,12 +36,13 @@ func (d *Daemon) serve() error {
 	if err := d.openRing(); err != nil {
 		return err
 	}
-	defer d.link.Close()
+	defer d.net.Close()
 	if err := d.loadServices(); err != nil {
 		return err
 	}
 	d.followKeys()
-	d.tellLinks(nil, d.cfg)
+	d.net.publish(d.engines.stats)
+	d.net.follow(nil, d.cfg)
 	if err := d.node.Start(); err != nil {
 		return &exitError{exitFatal, err}
 	}
@@ -97,40 +97,25 @@ func pidFileError(err error) error {
 
 // openRing makes the sockets and the protocol; nothing is sent yet.
 func (d *Daemon) openRing() error {
-	if d.cfg.Transport != config.UDPU {
-		return &exitError{exitFatal, fmt.Errorf("transport %v is not served by this version: set totem.transport to udpu in %s", d.cfg.Transport, d.opts.file)}
-	}
-	d.log.totem.Notice("Initializing transport (UDP/IP Unicast).")
-	bind := d.cfg.Links[0].Local
-	up, err := link.AddressUp(bind)
-	if err == nil && !up {
-		err = fmt.Errorf("address %v of this node is on no interface that is up: check nodelist in %s and the network", bind, d.opts.file)
+	var err error
+	switch d.cfg.Transport {
+	case config.UDPU:
+		d.net, err = d.openUDPU()
+	case config.Knet:
+		d.net, err = d.openKnet()
+	default:
+		err = fmt.Errorf("transport %v is not served by this version: set totem.transport to knet or udpu in %s", d.cfg.Transport, d.opts.file)
 	}
 	if err != nil {
 		return &exitError{exitFatal, err}
 	}
-	d.link, err = link.OpenUDPU(udpuConfig(d.cfg))
-	if err != nil {
-		return &exitError{exitFatal, err}
-	}
-	d.log.totem.Notice("The network interface [%v] is now up.", bind)
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(d.self)))
 	store := newRingIDFile(d.cfg.System.StateDir, d.self)
-	d.node, err = totem.Open(d.loop, ringConfig(d.cfg), d.link, store, upper{d}, rng)
+	d.node, err = totem.Open(d.loop, ringConfig(d.cfg), d.net, store, upper{d}, rng)
 	if err != nil {
 		return &exitError{exitRingID, err}
 	}
 	return nil
-}
-
-// udpuConfig is the part of the configuration that the sockets need.
-func udpuConfig(c *config.Config) link.UDPUConfig {
-	l := &c.Links[0]
-	out := link.UDPUConfig{Self: c.NodeID, Bind: l.Local, Port: l.Port, AnySource: !c.Totem.BlockUnlistedIPs}
-	for _, m := range l.Members {
-		out.Peers = append(out.Peers, link.Peer{NodeID: m.NodeID, Addr: m.Addr})
-	}
-	return out
 }
 
 // mtuOverhead is what two mcast headers take from netmtu (totemsrp.c:

@@ -1,0 +1,128 @@
+package link
+
+import (
+	"bytes"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/corosync/loop"
+	"github.com/pacesync/pacesync/totem/knet"
+)
+
+// knetPair is two nodes with two links on loopback addresses, on one loop.
+type knetPair struct {
+	loop *loop.Loop
+	node [2]*Knet
+	got  [2][][]byte
+	ups  [2]int
+	up   func() bool
+}
+
+func knetConfigOf(i int, port uint16, links int) knet.Config {
+	addr := func(node, link int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 79, byte(1 + 10*link + node)}), port+uint16(link))
+	}
+	h := knet.HostConfig{ID: knet.HostID(2 - i)}
+	for l := range links {
+		h.Links = append(h.Links, knet.LinkConfig{ID: uint8(l), Local: addr(i, l), Remote: addr(1-i, l), Priority: 1,
+			PingInterval: 20 * time.Millisecond, PongTimeout: 2 * time.Second, PongCount: 2})
+	}
+	return knet.Config{Self: knet.HostID(1 + i), Hosts: []knet.HostConfig{h}}
+}
+
+func newKnetPair(t *testing.T, port uint16, links int) *knetPair {
+	t.Helper()
+	l, err := loop.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Shared()
+	p := &knetPair{loop: l}
+	for i := range p.node {
+		k, err := OpenKnet(knetConfigOf(i, port, links), KnetOptions{SmallBuffers: true}, func(ev *knet.Event) {
+			if ev.Kind == knet.EventReachable {
+				p.ups[i] += 2*ev.N - 1
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.node[i] = k
+		if err := k.Attach(l, func() { p.take(i) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		p.node[0].Close()
+		p.node[1].Close()
+		l.Close()
+	})
+	return p
+}
+
+func (p *knetPair) take(i int) {
+	for {
+		packets, more := p.node[i].Receive()
+		for _, d := range packets {
+			p.got[i] = append(p.got[i], bytes.Clone(d))
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// run turns the loop until cond holds.
+func (p *knetPair) run(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	late := false
+	limit := p.loop.After(20*time.Second, func() { late = true; p.loop.Stop() })
+	stop := false
+	p.loop.EachTurn(func() bool {
+		if !stop && !late && cond() {
+			stop = true
+			p.loop.Stop()
+		}
+		return false
+	})
+	if err := p.loop.Run(); err != nil {
+		t.Fatal(err)
+	}
+	limit.Stop()
+	if late {
+		t.Fatalf("waited in vain for %s", what)
+	}
+}
+
+// Two nodes find each other, and what one sends arrives whole, small or large.
+func TestKnetCarriesDatagrams(t *testing.T) {
+	p := newKnetPair(t, 25601, 2)
+	var want [][]byte
+	sent := false
+	p.run(t, "the datagrams", func() bool {
+		if p.ups[0] > 0 && p.ups[1] > 0 && !sent {
+			sent = true
+			for _, n := range []int{1, 522, 523, 5000, 65000} {
+				d := bytes.Repeat([]byte{byte(n)}, n)
+				want = append(want, d)
+				p.node[0].SendAll(d)
+			}
+			p.node[0].SendTo(2, []byte("for two"))
+			want = append(want, []byte("for two"))
+			if p.node[0].SendTo(3, []byte("nobody")) {
+				t.Error("node 3 does not exist")
+			}
+			p.node[0].Flush()
+		}
+		return sent && len(p.got[1]) >= len(want)
+	})
+	for i := range want {
+		if !bytes.Equal(p.got[1][i], want[i]) {
+			t.Errorf("datagram %d has %d bytes, want %d", i, len(p.got[1][i]), len(want[i]))
+		}
+	}
+	if len(p.got[0]) != 0 {
+		t.Error("the sender received its own datagrams")
+	}
+}
