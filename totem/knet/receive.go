@@ -10,7 +10,7 @@ import (
 // referred to by the next Output.
 func (e *Engine) Receive(now time.Time, local, from netip.AddrPort, data []byte) {
 	local, from = unmap(local), unmap(from)
-	plain, ok := e.open(data)
+	plain, inClear, ok := e.open(data)
 	if !ok {
 		e.drop(now, DropSealed, Event{Addr: from, N: len(data)})
 		return
@@ -35,6 +35,9 @@ func (e *Engine) Receive(now time.Time, local, from netip.AddrPort, data []byte)
 		e.drop(now, DropLocal, Event{Addr: from, Host: h.id, Link: l.cfg.ID})
 		return
 	}
+	if inClear {
+		e.stats.RxClearPackets++
+	}
 	switch hdr.Type {
 	case TypeData:
 		e.onData(now, h, l, &hdr, payload, len(plain))
@@ -55,20 +58,20 @@ func (e *Engine) Receive(now time.Time, local, from netip.AddrPort, data []byte)
 
 // open gives the packet without its encryption. What does not authenticate changes
 // nothing; in clear it is taken only when that is allowed (threads_rx.c:
-// _parse_recv_from_links).
-func (e *Engine) open(data []byte) (plain []byte, ok bool) {
+// _parse_recv_from_links). inClear: although there is a key.
+func (e *Engine) open(data []byte) (plain []byte, inClear, ok bool) {
 	c := e.cfg.Crypto
 	if c == nil || !c.Configured() {
-		return data, c == nil || e.cfg.AllowClear
+		return data, false, c == nil || e.cfg.AllowClear
 	}
 	began := e.nanotime()
 	plain, err := c.Open(data)
 	if err != nil {
-		return data, e.cfg.AllowClear
+		return data, true, e.cfg.AllowClear
 	}
 	e.stats.RxCryptTime.add(e.since64(began))
 	e.stats.RxCryptPackets++
-	return plain, true
+	return plain, false, true
 }
 
 // source is the link a packet came on. The number in a control packet counts only

@@ -104,6 +104,10 @@ type Stats struct {
 	// Of the packets that are not data (internals.h: struct knet_handle_stats_extra).
 	TxCryptPingPackets, TxCryptPongPackets, TxCryptPMTUPackets, TxCryptPMTUReplyPackets uint64
 
+	// RxClearPackets came in clear and were taken, although there is a key: nodes
+	// that go over to no encryption send so.
+	RxClearPackets uint64
+
 	// Dropped counts packets that were dropped, by reason.
 	Dropped [DropReasons]uint64
 }

@@ -105,6 +105,9 @@ func (k *Knet) Engine() *knet.Engine { return k.engine }
 // none.
 func (k *Knet) SendFailures() uint32 { return 0 }
 
+// SmallBuffers tells that the kernel gave less room than wanted.
+func (k *Knet) SmallBuffers() bool { return k.socks.small }
+
 // Attach begins to receive, and to watch the links.
 func (k *Knet) Attach(l *loop.Loop, readable func()) error {
 	k.loop, k.readable = l, readable

@@ -16,7 +16,6 @@ type knetPair struct {
 	node [2]*Knet
 	got  [2][][]byte
 	ups  [2]int
-	up   func() bool
 }
 
 func knetConfigOf(i int, port uint16, links int) knet.Config {

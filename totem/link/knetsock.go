@@ -22,7 +22,8 @@ const (
 
 // ErrBuffers says that the kernel gave a socket smaller buffers than knet wants
 // and that this process may not force it to.
-var ErrBuffers = errors.New("socket buffers of 8 MiB need the capability CAP_NET_ADMIN, or a bigger net.core.rmem_max and net.core.wmem_max")
+var ErrBuffers = errors.New("socket buffers of 8 MiB need the capability CAP_NET_ADMIN, or a bigger net.core.rmem_max and net.core.wmem_max;" +
+	" with system.allow_knet_handle_fallback: yes smaller ones do, slowly")
 
 // KnetOptions is how knet's sockets are made. Immutable.
 type KnetOptions struct {
@@ -68,6 +69,7 @@ type KnetSockets struct {
 	onSent   func(i, bytes int)
 	onFailed func(i int, errno syscall.Errno) verdict
 	retried  bool // the datagram in work was tried twice
+	small    bool // some socket has smaller buffers than wanted
 }
 
 type knetSocket struct {
@@ -206,6 +208,7 @@ func (k *KnetSockets) setBuffer(fd, name, force int) error {
 	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, knetBuf)
 	if err == unix.EPERM {
 		if k.opts.SmallBuffers {
+			k.small = true
 			return nil
 		}
 		return ErrBuffers

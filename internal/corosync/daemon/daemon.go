@@ -37,6 +37,7 @@ type Daemon struct {
 	clients  clients
 	sched    schedWatch
 	pid      *pidFile
+	soon     []func() // to run at the end of this turn
 
 	ring     service.RingID
 	members  []uint32 // of the regular view, ascending

@@ -18,12 +18,15 @@ import (
 // knetNet is kronosnet (totemknet.c). Owned by the loop.
 type knetNet struct {
 	*link.Knet
-	d     *Daemon
-	keys  *crypt.Keys
-	slot  int  // of keys: that of the running configuration
-	clear bool // packets in clear are taken
-	stats *cmap.Stats
-	links []knet.LinkKey // whose statistics are shown
+	d    *Daemon
+	keys *crypt.Keys
+	slot int // of keys: that of the running configuration
+	// waiting: slot has its key, but what we send goes as before.
+	waiting bool
+	inClear uint64 // packets in clear that were taken before that
+	clear   bool   // packets in clear are taken
+	stats   *cmap.Stats
+	links   []knet.LinkKey // whose statistics are shown
 }
 
 func (d *Daemon) openKnet() (network, error) {
@@ -41,6 +44,9 @@ func (d *Daemon) openKnet() (network, error) {
 	n.Knet, err = link.OpenKnet(n.config(d.cfg), link.KnetOptions{SmallBuffers: d.cfg.System.KnetFallback}, n.tell)
 	if err != nil {
 		return nil, err
+	}
+	if n.SmallBuffers() {
+		d.log.totem.Warning("knet_handle_new failed, trying unprivileged: %v", link.ErrBuffers)
 	}
 	d.log.totem.Info("totemknet initialized")
 	d.log.knet.Info("pmtud: MTU manually set to: %d", d.cfg.Totem.KnetMTU)
@@ -182,6 +188,7 @@ func (n *knetNet) loadKey(c config.Crypto) {
 	if !c.Enabled() {
 		n.clear = true
 	}
+	n.waiting, n.inClear = true, n.takenInClear()
 	log := n.d.log.totem
 	if err := n.keys.Set(n.slot, cryptConfig(c)); err != nil {
 		log.Error("knet_handle_crypto_set_config (index %d) failed: %v", n.slot, err)
@@ -197,27 +204,54 @@ const (
 )
 
 func (n *knetNet) cryptoPhase(phase uint32) {
-	log, enabled := n.d.log.totem, n.d.cfg.Crypto.Enabled()
+	log := n.d.log.totem
 	switch phase {
 	case phaseActivate:
-		use := n.slot
-		if !enabled {
-			use = 0
-		}
-		if err := n.keys.Use(use); err != nil {
-			log.Error("knet_handle_crypto_use_config %d failed: %v", use, err)
-			return
-		}
-		n.CryptoChanged()
+		n.activate()
 	case phaseCleanup:
 		old := 3 - n.slot
 		log.Debug("Clearing old knet crypto config %d", old)
 		if err := n.keys.Clear(old); err != nil {
 			log.Error("knet_handle_crypto_set_config to clear index %d failed: %v", old, err)
 		}
-		n.clear = !enabled
+		n.clear = !n.d.cfg.Crypto.Enabled()
 		n.refresh(n.d.cfg)
 	}
+}
+
+// activate seals with the key of the running configuration from now on.
+func (n *knetNet) activate() {
+	if !n.waiting {
+		return
+	}
+	n.waiting = false
+	use := n.slot
+	if !n.d.cfg.Crypto.Enabled() {
+		use = 0
+	}
+	if err := n.keys.Use(use); err != nil {
+		n.d.log.totem.Error("knet_handle_crypto_use_config %d failed: %v", use, err)
+		return
+	}
+	n.CryptoChanged()
+}
+
+// Receive is the transport's. When another node uses the new key already, so do
+// we: it may have dropped the old one before our own message to change has come
+// round, and would hear nothing of us then. The original leaves the ring there.
+func (n *knetNet) Receive() (packets [][]byte, more bool) {
+	packets, more = n.Knet.Receive()
+	if n.waiting && (n.keys.Overtaken() || n.takenInClear() != n.inClear) {
+		n.d.log.totem.Debug("the others use the new crypto configuration: so do we")
+		n.activate()
+	}
+	return packets, more
+}
+
+func (n *knetNet) takenInClear() uint64 {
+	var s knet.Stats
+	n.Engine().Stats(&s)
+	return s.RxClearPackets
 }
 
 // status is the state of a node and its links (totemknet.c: totemknet_nodestatus_get).

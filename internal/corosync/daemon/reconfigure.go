@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"time"
+
 	cfgwire "github.com/pacesync/pacesync/internal/corosync/cfg/wire"
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/corosync/config"
@@ -14,13 +16,40 @@ type reconfigurer struct{ d *Daemon }
 // Config is the running configuration.
 func (r reconfigurer) Config() *config.Config { return r.d.cfg }
 
+// prepareWait is how long the loop waits for a file to be read when the transport
+// has keys. A node that knows the new key only after others use it loses their
+// packets until then. Names that have to be asked for may take longer; the token must
+// not wait for them.
+const prepareWait = 40 * time.Millisecond
+
 // Prepare reads and checks the file away from the loop.
 func (r reconfigurer) Prepare(kept *cmap.Map, prev *config.Config, done func(*config.Reload)) {
 	d, file := r.d, r.d.opts.file
-	go func() {
-		out := config.Prepare(osenv.Env{}, file, kept, prev)
-		d.loop.Post(func() { done(out) })
-	}()
+	ready := make(chan *config.Reload, 1)
+	go func() { ready <- config.Prepare(osenv.Env{}, file, kept, prev) }()
+	wait := time.Duration(0)
+	if prev.Transport == config.Knet {
+		wait = min(prepareWait, prev.Totem.Token/8)
+	}
+	select {
+	case out := <-ready:
+		d.soon = append(d.soon, func() { done(out) })
+	case <-time.After(wait):
+		go func() {
+			out := <-ready
+			d.loop.Post(func() { done(out) })
+		}()
+	}
+}
+
+// runSoon runs what has to be done before anything else arrives.
+func (d *Daemon) runSoon() bool {
+	for len(d.soon) > 0 {
+		fn := d.soon[0]
+		d.soon = d.soon[1:]
+		fn()
+	}
+	return false
 }
 
 // Commit takes over timings, nodes, links, keys, the quorum options and the log

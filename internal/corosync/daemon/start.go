@@ -46,6 +46,7 @@ func (d *Daemon) serve() error {
 	if err := d.node.Start(); err != nil {
 		return &exitError{exitFatal, err}
 	}
+	l.EachTurn(d.runSoon)
 	l.EachTurn(d.clients.turn)
 	if err := l.Run(); err != nil {
 		return &exitError{exitFatal, err}

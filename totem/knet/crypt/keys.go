@@ -29,6 +29,7 @@ type Keys struct {
 	random io.Reader
 	slots  [Slots + 1]*suite // 0 is always nil: nothing is sealed
 	inUse  int
+	other  bool   // a packet was opened with the slot that is not in use
 	salts  []byte // not yet given out: the end of pool
 	pool   [saltPool]byte
 }
@@ -57,7 +58,7 @@ func (k *Keys) Set(slot int, cfg Config) error {
 	if old := k.slots[slot]; old != nil {
 		old.wipe()
 	}
-	k.slots[slot] = next
+	k.slots[slot], k.other = next, false
 	return nil
 }
 
@@ -73,9 +74,13 @@ func (k *Keys) Use(slot int) error {
 	if slot != 0 && k.slots[slot] == nil {
 		return fmt.Errorf("crypto slot %d is empty: set it first", slot)
 	}
-	k.inUse = slot
+	k.inUse, k.other = slot, false
 	return nil
 }
+
+// Overtaken tells that somebody seals with the slot that is not in use here, since
+// the last Set or Use.
+func (k *Keys) Overtaken() bool { return k.other }
 
 // InUse is the slot that seals; 0: none.
 func (k *Keys) InUse() int { return k.inUse }
@@ -172,6 +177,7 @@ func (k *Keys) Open(packet []byte) ([]byte, error) {
 		}
 		plain, other := s.open(packet, look)
 		if other == nil {
+			k.other = true
 			return plain, nil
 		}
 		if k.inUse == 0 {
