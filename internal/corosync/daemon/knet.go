@@ -11,6 +11,7 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/config"
 	"github.com/pacesync/pacesync/internal/corosync/service"
 	"github.com/pacesync/pacesync/totem/knet"
+	"github.com/pacesync/pacesync/totem/knet/compress"
 	"github.com/pacesync/pacesync/totem/knet/crypt"
 	"github.com/pacesync/pacesync/totem/link"
 )
@@ -20,6 +21,7 @@ type knetNet struct {
 	*link.Knet
 	d    *Daemon
 	keys *crypt.Keys
+	pack *compress.Compression
 	slot int // of keys: that of the running configuration
 	// waiting: slot has its key, but what we send goes as before.
 	waiting bool
@@ -31,7 +33,7 @@ type knetNet struct {
 
 func (d *Daemon) openKnet() (network, error) {
 	d.log.totem.Notice("Initializing transport (Kronosnet).")
-	n := &knetNet{d: d, keys: crypt.New(rand.Reader), slot: 1, clear: !d.cfg.Crypto.Enabled()}
+	n := &knetNet{d: d, keys: crypt.New(rand.Reader), pack: compress.New(), slot: 1, clear: !d.cfg.Crypto.Enabled()}
 	if d.cfg.Crypto.Enabled() {
 		if err := n.keys.Set(n.slot, cryptConfig(d.cfg.Crypto)); err != nil {
 			return nil, err
@@ -40,6 +42,7 @@ func (d *Daemon) openKnet() (network, error) {
 			return nil, err
 		}
 	}
+	n.setCompression(&d.cfg.Totem)
 	var err error
 	n.Knet, err = link.OpenKnet(n.config(d.cfg), link.KnetOptions{SmallBuffers: d.cfg.System.KnetFallback}, n.tell)
 	if err != nil {
@@ -57,11 +60,24 @@ func cryptConfig(c config.Crypto) crypt.Config {
 	return crypt.Config{Cipher: c.Cipher, Hash: c.Hash, Key: []byte(c.Key)}
 }
 
+// setCompression says how datagrams are compressed. What libknet does not take is no
+// reason to stop: they go as they are (totemknet.c: totemknet_configure_compression).
+func (n *knetNet) setCompression(t *config.Totem) {
+	warnings, err := n.pack.Set(t.CompressionModel, int(t.CompressionLevel))
+	for _, w := range warnings {
+		n.d.log.knet.Warning("%scomp: %s", t.CompressionModel, w)
+	}
+	if err != nil {
+		n.d.log.totem.Error("knet_handle_compress failed: %v", err)
+	}
+}
+
 // config is the part of the configuration that knet needs.
 func (n *knetNet) config(c *config.Config) knet.Config {
 	out := knet.Config{
 		Self: knet.HostID(c.NodeID), MTU: int(c.Totem.KnetMTU), PMTUDInterval: time.Duration(c.Totem.KnetPMTUDInterval) * time.Second,
 		BlockUnlisted: c.Totem.BlockUnlistedIPs, Crypto: n.keys, AllowClear: n.clear, Nanotime: nanotime,
+		Compress: n.pack, CompressThreshold: min(int(c.Totem.CompressionThreshold), knet.MaxPacket),
 	}
 	switch c.LinkMode {
 	case "active":
@@ -163,6 +179,10 @@ func (n *knetNet) follow(prev, next *config.Config) {
 		log.Info("Configured link number %d: local addr: %s, port=%d", i, l.Local, l.Port)
 	})
 	if prev != nil {
+		p, q := &prev.Totem, &next.Totem
+		if p.CompressionModel != q.CompressionModel || p.CompressionLevel != q.CompressionLevel {
+			n.setCompression(q)
+		}
 		if prev.Crypto != next.Crypto {
 			n.loadKey(next.Crypto)
 		}
