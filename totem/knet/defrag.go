@@ -79,7 +79,7 @@ func (d *defrag) find(seq uint16) (slot int, used bool) {
 			}
 		case b.seq == seq:
 			return i, true
-		case d.bufs[oldest] != nil && b.updated.Before(d.bufs[oldest].updated):
+		case d.bufs[oldest] != nil && b.older(d.bufs[oldest]):
 			oldest = i
 		}
 	}
@@ -87,6 +87,12 @@ func (d *defrag) find(seq uint16) (slot int, used bool) {
 		return slot, false
 	}
 	return oldest, true
+}
+
+// older tells which of two datagrams has waited longer: packets read together have
+// the same time.
+func (b *buffer) older(o *buffer) bool {
+	return b.updated.Before(o.updated) || b.updated.Equal(o.updated) && int16(b.seq-o.seq) < 0
 }
 
 // fits tells whether a fragment can be one of this datagram: same count, and sizes
