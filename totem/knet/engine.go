@@ -58,10 +58,6 @@ func New(now time.Time, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{start: now, adjust: now.Add(adjustInterval), out: new(Output), spare: new(Output)}
-	e.out.arena = make([]byte, 0, arenaStart)
-	e.spare.arena = make([]byte, 0, arenaStart)
-	e.packed = make([]byte, 0, MaxPacket)
-	e.packets = make([][]byte, 0, maxFragments)
 	e.loop.stats.LatencyMin = noLatency
 	e.cfg = Config{Self: cfg.Self, MTU: cfg.MTU}
 	e.sizes = sizesOf(cfg.Crypto)

@@ -35,7 +35,7 @@ type Output struct {
 // Empty reports whether there is nothing to do.
 func (o *Output) Empty() bool { return len(o.Send) == 0 && len(o.Up) == 0 && len(o.Events) == 0 }
 
-// arenaStart is the first size of an output's memory: a window of the ring in
+// arenaStart is the least size of an output's memory: a window of the ring in
 // packets of 1.5 KB. It grows to what is needed and stays.
 const arenaStart = 128 << 10
 

@@ -24,11 +24,14 @@ const (
 // Invariant while active: good < size < bad, but for the first size of a search.
 type probe struct {
 	active   bool
-	size     int // asked about now
-	good     int // gets through
-	bad      int // doesn't, or cannot be
-	sizes    int // how many were asked about
-	attempts int // of this size
+	size     int  // asked about now
+	good     int  // gets through
+	bad      int  // doesn't, or cannot be
+	sizes    int  // how many were asked about
+	attempts int  // of this size
+	known    int  // what was in use when the search began; 0: nothing was proven
+	top      bool // the greatest size was asked about
+	next     bool // so was the one above known
 	until    time.Time
 	full     int // attempts that the kernel had no room for
 	warned   bool
@@ -99,7 +102,8 @@ func (e *Engine) onwire(mtu int, six bool) int {
 }
 
 // startSearch begins a discovery at the top: the kernel refuses what is greater than
-// the interface's MTU at once and says how much goes.
+// the interface's MTU at once and says how much goes. A size in use is asked about
+// first: when the network got narrower, its data is lost, and each moment counts.
 func (e *Engine) startSearch(now time.Time, h *host, l *link) {
 	e.fresh = false
 	if e.cfg.MTU != 0 {
@@ -112,15 +116,25 @@ func (e *Engine) startSearch(now time.Time, h *host, l *link) {
 		active: true, good: e.sizes.sealed(pingSize) + ipHeader(l.six()), bad: maxMTU + 1,
 		again: l.probe.again, wait: l.probe.wait,
 	}
-	e.tryOnwire(now, h, l, maxMTU)
+	first := maxMTU
+	if l.mtuProven {
+		first = e.onwire(l.mtu, l.six())
+		l.probe.known = first
+	}
+	l.probe.top = first >= maxMTU
+	e.tryOnwire(now, h, l, first)
 }
 
 // tryOnwire asks for a size, or ends the search when that tells nothing more.
 func (e *Engine) tryOnwire(now time.Time, h *host, l *link, size int) {
 	p := &l.probe
 	floor := e.onwire(e.sizes.minMTU(), l.six())
-	if size < floor && p.good < floor && floor < p.bad {
-		size = floor // nothing smaller is of use
+	switch {
+	case p.bad <= floor:
+		e.found(now, h, l, min(p.good, floor-1)) // what may still fit is of no use
+		return
+	case size < floor && p.good < floor:
+		size = floor
 	}
 	size = e.onwire(e.sizes.mtu(size, l.six()), l.six()) // padding takes whole blocks only
 	if size <= p.good {
@@ -203,8 +217,7 @@ func (e *Engine) probeRefused(now time.Time, h *host, l *link, fits int) {
 	}
 	p.bad = fits + 1
 	if fits <= p.good {
-		// Less than what the search took for sure.
-		e.found(now, h, l, fits)
+		e.found(now, h, l, fits) // less than what the search took for sure
 		return
 	}
 	e.tryOnwire(now, h, l, fits)
@@ -217,7 +230,18 @@ func (e *Engine) halve(now time.Time, h *host, l *link) {
 		e.found(now, h, l, p.good)
 		return
 	}
-	e.tryOnwire(now, h, l, (p.good+p.bad)/2)
+	known := p.known != 0 && p.good == p.known
+	switch {
+	case known && !p.top:
+		p.top = true
+		e.tryOnwire(now, h, l, maxMTU)
+	case known && !p.next:
+		// It is likely that nothing changed: then this ends the search.
+		p.next = true
+		e.tryOnwire(now, h, l, p.good+max(e.sizes.block, 1))
+	default:
+		e.tryOnwire(now, h, l, (p.good+p.bad)/2)
+	}
 }
 
 // found ends a search (threads_pmtud.c: _handle_check_pmtud).

@@ -254,3 +254,8 @@ func (n *node) link(host HostID, id uint8) *link {
 	}
 	return h.byID[id]
 }
+
+// cutPort cuts one link.
+func cutPort(port uint16) func(from, to netip.AddrPort) bool {
+	return func(from, to netip.AddrPort) bool { return to.Port() == port }
+}
