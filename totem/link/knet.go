@@ -17,6 +17,7 @@ type Knet struct {
 	ports    []port // by socket number
 	loop     *loop.Loop
 	timer    *loop.Timer
+	due      time.Time // when timer is to run
 	readable func()
 	// receiving: the caller looks at what Receive returned. What the engine put
 	// together lives until its next output is fetched, so sending waits until then.
@@ -111,10 +112,7 @@ func (k *Knet) SmallBuffers() bool { return k.socks.small }
 // Attach begins to receive, and to watch the links.
 func (k *Knet) Attach(l *loop.Loop, readable func()) error {
 	k.loop, k.readable = l, readable
-	k.timer = l.NewTimer(func() {
-		k.engine.Step(k.loop.Now())
-		k.work()
-	})
+	k.timer = l.NewTimer(k.onTimer)
 	for i := range k.ports {
 		if err := k.watch(i); err != nil {
 			return err
@@ -122,6 +120,29 @@ func (k *Knet) Attach(l *loop.Loop, readable func()) error {
 	}
 	k.work()
 	return nil
+}
+
+// pauseMin is how late a timer is when the process was held up: longer than a busy
+// turn of the loop takes, shorter than any timeout.
+const pauseMin = 20 * time.Millisecond
+
+// onTimer does what is due. After a pause of the process, what waits in the sockets
+// comes first: pongs that arrived in time must not count as missing.
+func (k *Knet) onTimer() {
+	now := k.loop.Now()
+	if late := now.Sub(k.due); late > pauseMin {
+		k.engine.Paused(late)
+		for i := range k.ports {
+			k.ports[i].ready = k.ports[i].open
+		}
+		k.readable()
+		k.receiving = false
+		if k.loop == nil {
+			return // the ring was left meanwhile
+		}
+	}
+	k.engine.Step(now)
+	k.work()
 }
 
 // Detach ends all traffic.
@@ -166,7 +187,7 @@ func (k *Knet) onEvents(sock int, events uint32) {
 		k.readable()
 		k.receiving = false
 	}
-	k.work()
+	k.work() // nothing, when the ring was left meanwhile
 }
 
 // Receive reads one batch from a socket that has some. It is called from within
@@ -311,8 +332,8 @@ func (k *Knet) carryFailures() bool {
 }
 
 func (k *Knet) rearm() {
-	if d := k.engine.Deadline(); !d.IsZero() {
-		k.timer.Reset(d)
+	if k.due = k.engine.Deadline(); !k.due.IsZero() {
+		k.timer.Reset(k.due)
 		return
 	}
 	k.timer.Stop()

@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,5 +124,69 @@ func TestKnetCarriesDatagrams(t *testing.T) {
 	}
 	if len(p.got[0]) != 0 {
 		t.Error("the sender received its own datagrams")
+	}
+}
+
+// A process that did not run for longer than the pong timeout finds its links up:
+// what the peers answered meanwhile counts, and silence does not.
+func TestKnetLinksSurviveAPause(t *testing.T) {
+	p := newKnetPair(t, 25611, 1)
+	for i, k := range p.node {
+		cfg := knetConfigOf(i, 25611, 1)
+		cfg.Hosts[0].Links[0].PongTimeout = 20 * time.Millisecond // ten times that after it came up
+		if err := k.Reconfigure(cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var paused time.Time
+	p.run(t, "the end of the pause", func() bool {
+		if paused.IsZero() && p.ups[0] > 0 && p.ups[1] > 0 {
+			<-time.After(600 * time.Millisecond) // the pause: it holds up the loop
+			paused = p.loop.Now()
+		}
+		return !paused.IsZero() && p.loop.Now().Sub(paused) > 50*time.Millisecond
+	})
+	if p.ups[0] != 1 || p.ups[1] != 1 {
+		t.Errorf("a link went down: %v", p.ups)
+	}
+}
+
+// Links come and go while others carry data; sockets with them.
+func TestKnetReconfigure(t *testing.T) {
+	p := newKnetPair(t, 25621, 1)
+	reconfigure := func(links int) {
+		for i, k := range p.node {
+			if err := k.Reconfigure(knetConfigOf(i, 25621, links)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	up := func(link uint8) bool {
+		var a, b knet.LinkStatus
+		return p.node[0].Engine().Status(knet.LinkKey{Host: 2, Link: link}, &a) && a.Connected &&
+			p.node[1].Engine().Status(knet.LinkKey{Host: 1, Link: link}, &b) && b.Connected
+	}
+	step := 0
+	p.run(t, "links to come and go", func() bool {
+		switch {
+		case step == 0 && up(0):
+			reconfigure(3)
+			step++
+		case step == 1 && up(1) && up(2):
+			bad := knetConfigOf(0, 25621, 3)
+			bad.Hosts[0].Links[1].PingInterval = 0
+			if p.node[0].Reconfigure(bad) == nil {
+				t.Error("a ping interval of 0 was taken")
+			}
+			reconfigure(1)
+			step++
+		}
+		return step == 2 && !up(1)
+	})
+	if n := len(slices.DeleteFunc(slices.Clone(p.node[0].ports), func(o port) bool { return !o.open })); n != 1 {
+		t.Errorf("%d sockets are open for one link", n)
+	}
+	if p.ups[0] != 1 || p.ups[1] != 1 {
+		t.Errorf("the first link went down: %v", p.ups)
 	}
 }
