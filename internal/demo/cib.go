@@ -25,8 +25,14 @@ func (f fence) String() string {
 	return "script agent, the lab's power switch"
 }
 
-// managementNet is the network of the BMCs; the ring's is 0.
-const managementNet = 1
+// The networks: the ring has two, the first of them serves the client too; the
+// BMCs have their own.
+const (
+	serviceNet = iota
+	secondNet
+	managementNet
+	networks
+)
 
 // power is what the story asks of the power supply, whichever it is.
 type power interface {

@@ -16,6 +16,51 @@ import (
 // interesting times.
 const calm = 2 * time.Second
 
+// cutCable takes one of two cables from the active node: nobody may notice.
+func (s *story) cutCable(ctx context.Context) error {
+	s.chapter("One of the two cables of the active node breaks")
+	n := s.lab.Node(s.place(ctx, s.lab.Node("n1"), "server"))
+	if n == nil {
+		return errors.New("the web server runs nowhere")
+	}
+	if err := s.linked(ctx, n, true); err != nil {
+		return err
+	}
+	ring := n.Membership(ctx).Ring
+	cut := time.Now()
+	if err := s.lab.CutNet(n.Name(), lab.Any, secondNet); err != nil {
+		return err
+	}
+	if err := s.linked(ctx, n, false); err != nil {
+		return err
+	}
+	s.say("%s has lost link %d after %.2f s and goes on over link %d", n.Name(), secondNet, time.Since(cut).Seconds(), serviceNet)
+	if err := s.lab.Heal(); err != nil {
+		return err
+	}
+	if err := s.linked(ctx, n, true); err != nil {
+		return err
+	}
+	_, lost := outage(s.client.since(cut))
+	if now := n.Membership(ctx).Ring; now != ring || lost > 0 {
+		return fmt.Errorf("a cable of two broke: ring %s before, %s now; %d requests lost", ring, now, lost)
+	}
+	s.say("the link is back; still ring %s, no request lost", ring)
+	return nil
+}
+
+// linked waits until a node has all links to all nodes, or the second one to none.
+func (s *story) linked(ctx context.Context, n *lab.Node, all bool) error {
+	down, what := len(s.lab.Members())-1, "the link to be given up"
+	if all {
+		down, what = 0, "all links to be up"
+	}
+	return s.wait(ctx, 30*time.Second, what, func() bool {
+		res, _ := n.Exec(ctx, "corosync-cfgtool", "-s") // its status tells of links that are down
+		return strings.Contains(res.Stdout, "LINK ID 1") && strings.Count(res.Stdout, "disconnected") == down
+	})
+}
+
 // cutNode cuts the active node off and measures how the others take over.
 func (s *story) cutNode(ctx context.Context) error {
 	s.chapter("The active node loses the network")

@@ -62,7 +62,7 @@ func newStory(ctx context.Context, w io.Writer, o options, c cast) (*story, erro
 	node := lab.NodeSpec{Corosync: c.corosync, Pacemaker: c.pacemaker}
 	nodes := []lab.NodeSpec{node, node, node, {Name: "client", Host: true}}
 	l, err := lab.Up(ctx, lab.Options{
-		Name: freeName(base), Nodes: nodes, Networks: 1 + managementNet, Bin: o.bin, Replace: true,
+		Name: freeName(base), Nodes: nodes, Networks: networks, Bin: o.bin, Replace: true,
 		Files: []lab.File{
 			lab.FenceAgent(),
 			{Path: "/usr/lib/ocf/resource.d/pacesync/ledger", Mode: 0o755, Content: ledgerAgent},
@@ -87,7 +87,7 @@ func newStory(ctx context.Context, w io.Writer, o options, c cast) (*story, erro
 
 // run tells the story.
 func (s *story) run(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.boot, s.load, s.placeController, s.killServer, s.cutNode, s.rejoin, s.account} {
+	for _, step := range []func(context.Context) error{s.boot, s.load, s.placeController, s.killServer, s.cutCable, s.cutNode, s.rejoin, s.account} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -135,11 +135,17 @@ func (s *story) lastWords() {
 	}
 }
 
+// ringConf is what `pcs cluster setup` makes of two addresses per node: knet with
+// two links, encrypted.
+func ringConf() lab.Conf {
+	return lab.Conf{Transport: "knet", Links: secondNet + 1, Totem: []string{"crypto_cipher: aes256", "crypto_hash: sha256", "token: " + token}}
+}
+
 // boot starts three nodes up to a designated controller.
 func (s *story) boot(ctx context.Context) error {
 	s.chapter("A cluster of three nodes")
 	s.say("nodes n1, n2, n3 and a client have power; corosync %s, pacemaker %s", s.fig.cast.corosync, s.fig.cast.pacemaker)
-	if err := s.lab.WriteConf(lab.Conf{Totem: []string{"token: " + token}}); err != nil {
+	if err := s.lab.WriteConf(ringConf()); err != nil {
 		return err
 	}
 	nodes := s.lab.Members()
@@ -147,7 +153,7 @@ func (s *story) boot(ctx context.Context) error {
 		return err
 	}
 	m := nodes[0].Membership(ctx)
-	s.say("ring %s of the nodes %v, votes %d of %d: quorum", m.Ring, m.Members, m.Votes, m.Expected)
+	s.say("ring %s of the nodes %v over two encrypted links, votes %d of %d: quorum", m.Ring, m.Members, m.Votes, m.Expected)
 	for _, n := range nodes {
 		if err := n.Start(ctx, lab.PartPacemaker); err != nil {
 			return err
