@@ -18,9 +18,9 @@ func FuzzDecompress(f *testing.F) {
 			f.Add(uint8(m), packed)
 		}
 	}
+	c := New() // used again and again, as a node does
 	f.Fuzz(func(t *testing.T, model uint8, packed []byte) {
 		model = model % uint8(models)
-		c := New()
 		front := []byte("front")
 		out, err := c.Decompress(front, model, packed, limit)
 		if len(out) > limit+len(front) {
