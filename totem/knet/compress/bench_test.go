@@ -1,0 +1,57 @@
+package compress
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+)
+
+// BenchmarkModels packs and unpacks messages of the kind that Pacemaker sends.
+// cpu-MB/s counts processor time: on a machine with other work the clock says little.
+func BenchmarkModels(b *testing.B) {
+	in := inputs()
+	for _, kind := range []string{"text", "far"} {
+		for _, size := range []int{1400, 60000} {
+			src := in[kind][:size]
+			for m := Zlib; m < models; m++ {
+				name := fmt.Sprintf("%s/%s%d", m, kind, size)
+				c := New()
+				level := 0
+				if m == Bzip2 {
+					level = 1
+				}
+				if _, err := c.Set(m.String(), level); err != nil {
+					b.Fatal(err)
+				}
+				packed, err := c.Compress(nil, src)
+				if err != nil {
+					b.Fatal(err)
+				}
+				out := make([]byte, 0, limit+1)
+				b.Run("pack/"+name, func(b *testing.B) {
+					cpuRate(b, size, func() { out, _ = c.Compress(out[:0], src) })
+					b.ReportMetric(float64(len(packed))/float64(size), "ratio")
+				})
+				b.Run("unpack/"+name, func(b *testing.B) {
+					cpuRate(b, size, func() { out, _ = c.Decompress(out[:0], uint8(m), packed, limit) })
+				})
+			}
+		}
+	}
+}
+
+func cpuRate(b *testing.B, bytes int, run func()) {
+	used := func() int64 {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return u.Utime.Nano() + u.Stime.Nano()
+	}
+	b.ReportAllocs()
+	start := used()
+	for b.Loop() {
+		run()
+	}
+	b.ReportMetric(float64(bytes)*float64(b.N)*1e3/float64(max(used()-start, 1)), "cpu-MB/s")
+}
