@@ -1,7 +1,7 @@
 /*
  * One host of libknet's, told by lines on stdin what to do. It is node 2 and has one
  * UDP link to node 1. Each command is answered by `NAME RC ERRNO`; beside that it
- * prints `got HEX` for data, `reachable 0|1`, and `log LEVEL TEXT`.
+ * prints `got HEX` for data, `reachable 0|1`, and `log LEVEL SUBSYSTEM: TEXT`.
  *
  * usage: peer OWN-PORT OTHER-PORT MTU
  */
@@ -123,7 +123,8 @@ int main(int argc, char **argv)
 		if (poll(fds, 3, -1) < 0)
 			die("poll");
 		if (fds[2].revents & POLLIN && read(logs[0], &msg, sizeof(msg)) == sizeof(msg))
-			printf("log %d %s\n", msg.msglevel, msg.msg);
+			printf("log %d %s: %s\n", msg.msglevel,
+			       knet_log_get_subsystem_name(msg.subsystem), msg.msg);
 		if (fds[1].revents & POLLIN) {
 			n = read(datafd, data, sizeof(data));
 			if (n <= 0)

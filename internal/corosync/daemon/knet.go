@@ -65,7 +65,7 @@ func cryptConfig(c config.Crypto) crypt.Config {
 func (n *knetNet) setCompression(t *config.Totem) {
 	warnings, err := n.pack.Set(t.CompressionModel, int(t.CompressionLevel))
 	for _, w := range warnings {
-		n.d.log.knet.Warning("%scomp: %s", t.CompressionModel, w)
+		n.d.log.knet.Warning("%s", w)
 	}
 	if err != nil {
 		n.d.log.totem.Error("knet_handle_compress failed: %v", err)

@@ -80,8 +80,8 @@ func New() *Compression { return &Compression{} }
 
 // Set says what packets are packed with from now on. The level means something
 // else for each model; what a model makes of a level that it doesn't know is
-// libknet's answer: some take their default, some refuse. Warnings are lines for
-// the log. On an error nothing is packed, and unpacking goes on (compress.c:
+// libknet's answer: some take their default, some refuse. Warnings are libknet's
+// lines for the log, its subsystem in front. On an error nothing is packed, and unpacking goes on (compress.c:
 // compress_cfg, compress_lib_test).
 //
 // One thing differs: the model none turns compression off. libknet leaves it on
@@ -116,8 +116,8 @@ func effectiveLevel(m Model, level int) (used int, warnings []string, err error)
 		}
 		if level == 0 { // stores: what libknet says of its test buffer
 			return -1, []string{
-				"Requested compression level (0) did not generate any compressed data (source: 65562 destination: 65578)",
-				"Requested compression level (0) did not work, switching to default (-1)",
+				"compress: Requested compression level (0) did not generate any compressed data (source: 65562 destination: 65578)",
+				"compress: Requested compression level (0) did not work, switching to default (-1)",
 			}, nil
 		}
 	case LZMA:
@@ -132,7 +132,7 @@ func effectiveLevel(m Model, level int) (used int, warnings []string, err error)
 		switch level {
 		case 1, 11, 12, 15, 999:
 		default:
-			warnings = []string{"Unknown lzo2 internal compress method. lzo1x_1_compress will be used as default fallback"}
+			warnings = []string{"lzo2comp: Unknown lzo2 internal compress method. lzo1x_1_compress will be used as default fallback"}
 		}
 	}
 	return level, warnings, nil
