@@ -238,13 +238,17 @@ func (l *List) Permit(old, now *xmltree.Node, d *patch.Diff, replaced bool) bool
 	return ok
 }
 
-// mayWrite looks for the nearest mark upwards that decides (acl.c: pcmk__check_acl).
-func (m marks) mayWrite(n *xmltree.Node) bool {
+// mayWrite and mayRead look for the nearest mark upwards that decides (acl.c:
+// pcmk__check_acl).
+func (m marks) mayWrite(n *xmltree.Node) bool { return m.allowed(n, write) }
+func (m marks) mayRead(n *xmltree.Node) bool  { return m.allowed(n, read|write) }
+
+func (m marks) allowed(n *xmltree.Node, by mode) bool {
 	for ; n != nil; n = n.Parent {
 		switch {
 		case m[n]&deny != 0:
 			return false
-		case m[n]&write != 0:
+		case m[n]&by != 0:
 			return true
 		}
 	}

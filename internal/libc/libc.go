@@ -68,11 +68,18 @@ type Stdout struct {
 // NewStdout wraps the standard output w.
 func NewStdout(w io.Writer) *Stdout {
 	s := &Stdout{w: w, buf: make([]byte, 0, 4096)}
-	if f, ok := w.(*os.File); ok {
-		_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-		s.lines = err == nil
-	}
+	s.lines = Terminal(w)
 	return s
+}
+
+// Terminal says whether what is written to w appears on one (isatty).
+func Terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }
 
 // Write never fails: like the originals, tools do not look at a lost stdout.

@@ -65,15 +65,33 @@ type run struct {
 // Run simulates (pcmk__simulate). The error is that of a Save function, or says
 // that the CIB is none.
 func Run(o Options) (Outcome, error) {
+	s := start(o)
+	complete, err := s.all()
+	return Outcome{Complete: complete, Changed: s.changed}, err
+}
+
+// Transition lets the engine decide and carries that out, and shows nothing but
+// what it executes (pcmk__simulate_transition).
+func Transition(o Options) (Outcome, error) {
+	s := start(o)
+	r, err := s.read()
+	if err != nil {
+		return Outcome{}, err
+	}
+	r.Decide()
+	r.Draw(0)
+	complete := s.carryOut(r)
+	return Outcome{Complete: complete, Changed: s.changed}, nil
+}
+
+func start(o Options) *run {
 	if o.Out == nil {
 		o.Out = pcmkout.New(pcmkout.None, pcmkout.Options{Quiet: true}, nil, nil)
 	}
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	s := &run{Options: o, t: teller{o.Out}}
-	complete, err := s.all()
-	return Outcome{Complete: complete, Changed: s.changed}, err
+	return &run{Options: o, t: teller{o.Out}}
 }
 
 func (s *run) all() (complete bool, err error) {
@@ -247,9 +265,11 @@ func (s *run) decide(r *pengine.Result, printed bool) (bool, error) {
 	return printed, nil
 }
 
-func (s *run) execute(r *pengine.Result) (complete bool, err error) {
+// carryOut pretends to execute what the engine decided.
+func (s *run) carryOut(r *pengine.Result) (complete bool) {
 	if !s.t.quiet() {
 		s.t.Begin("Executing Cluster Transition")
+		defer s.t.End()
 	}
 	x := &Execution{tell: s.t, Cluster: r.Cluster, Graph: r.Graph, CIB: s.CIB, Now: s.Clock.Unix, Fail: s.Fail, Nodes: len(s.Inject.Up) > 0}
 	complete = x.Run()
@@ -258,10 +278,14 @@ func (s *run) execute(r *pengine.Result) (complete bool, err error) {
 		s.t.Err("Transition failed: terminated")
 		s.t.Err("An invalid transition was produced")
 	}
+	return complete
+}
+
+func (s *run) execute(r *pengine.Result) (complete bool, err error) {
+	complete = s.carryOut(r)
 	if s.t.quiet() {
 		return complete, nil
 	}
-	s.t.End()
 	after, err := s.read()
 	if err != nil {
 		return complete, fmt.Errorf("after the transition: %w", err)

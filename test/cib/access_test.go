@@ -129,3 +129,43 @@ func TestAccessEqualsCibadmin(t *testing.T) {
 		}
 	}
 }
+
+// TestShowAccess has Debian's cibadmin and ours tell what a user may do by random
+// rules, in every form of the answer and of the request.
+func TestShowAccess(t *testing.T) {
+	labtest.Need(t, cibadmin)
+	testneed.Root(t, "to see a CIB without limits")
+	path := filepath.Join(t.TempDir(), "cib.xml")
+	t.Setenv("CIB_file", path)
+	compare := func(cib string, args ...string) {
+		if err := os.WriteFile(path, []byte(cib), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := cibadmins(t, path, args); got != want {
+			t.Errorf("cibadmin %q on\n%s\n ours   %+v\n theirs %+v", args, cib, got, want)
+		}
+	}
+	rounds := uint64(15)
+	if os.Getenv("E2E_LONG") != "" {
+		rounds = 1000
+	}
+	for seed := range rounds {
+		rng := rand.New(rand.NewPCG(seed, 18))
+		cib := accessCIB(rng)
+		if rng.IntN(2) == 0 {
+			cib = strings.Replace(cib, "<nodes>", "<!-- first --><nodes><!--second-->", 1)
+			cib = strings.Replace(cib, `name="a"`, `name="&lt;a&gt;&amp;&quot;&#10;'"`, 1)
+		}
+		compare(cib, "-Q", "-U", "tony", "--show-access="+[]string{"text", "color", "namespace"}[rng.IntN(3)])
+	}
+	cib := accessCIB(rand.New(rand.NewPCG(1, 18)))
+	for _, line := range []string{"-S -Q -U tony -o nodes", "-S -Q -U tony -A //node", "-S -Q -U nobody", "-S -Q -U root", "-S -Q -U a<b", "-S -Q -U hacluster",
+		"-S -Q", "-S -U tony", "-S -B -U tony", "-S -Q -U tony -X <a/>", "-S -Q -U tony -e -A //node", "-S -Q -U tony -A //nothing", "-Q -S text -U tony",
+		"-S -Q -U tony -n", "-S -5 -U tony", "--show-access= -Q -U tony", "-S -M -U tony -X <node/>", "-Q --show-access=color --show-access=auto -U tony -A //acls"} {
+		compare(cib, strings.Fields(line)...)
+	}
+	compare(cib, "-S", "-Q", "-U", "")
+	for _, schema := range []string{"pacemaker-1.2", "pacemaker-2.0", "none", "pacemaker-9.9"} {
+		compare(strings.Replace(cib, `validate-with="`, `validate-with="`+schema+`" was="`, 1), "-S", "-Q", "-U", "tony")
+	}
+}

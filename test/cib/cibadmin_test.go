@@ -39,36 +39,54 @@ func TestCibadminEqualsDebians(t *testing.T) {
 	for _, args := range toolCases() {
 		path := filepath.Join(t.TempDir(), "cib.xml")
 		t.Setenv("CIB_file", path)
-		type result struct{ code, out, complaint, file string }
-		run := func(f func(in string, out, complaint *bytes.Buffer) int) result {
-			if err := os.WriteFile(path, []byte(toolCIB), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			var out, complaint bytes.Buffer
-			code := f(`<node id="7" uname="x"/>`, &out, &complaint)
-			b, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return result{string(rune('0' + code)), out.String(), complaint.String(), string(b)}
+		if err := os.WriteFile(path, []byte(toolCIB), 0o600); err != nil {
+			t.Fatal(err)
 		}
-		want := run(func(in string, out, complaint *bytes.Buffer) int {
-			cmd := exec.Command(cibadmin, args...)
-			cmd.Args[0], cmd.Stdin, cmd.Stdout, cmd.Stderr = "cibadmin", strings.NewReader(in), out, complaint
-			err := cmd.Run()
-			var exit *exec.ExitError
-			if err != nil && !errors.As(err, &exit) {
-				t.Fatal(err)
-			}
-			return cmd.ProcessState.ExitCode()
-		})
-		got := run(func(in string, out, complaint *bytes.Buffer) int {
-			return tool.Run(&applet.Env{Name: "cibadmin", Argv0: "cibadmin", Args: args, Stdin: strings.NewReader(in), Stdout: out, Stderr: complaint})
-		})
-		// Ours says why a file cannot be read before it says that it could not parse it.
-		got.complaint = strings.TrimPrefix(got.complaint, "open /nonexistent: no such file or directory\n")
-		if got != want {
-			t.Errorf("cibadmin %q\n ours   %q\n theirs %q", args, got, want)
+		if got, want := cibadmins(t, path, args); got != want {
+			t.Errorf("cibadmin %q\n ours   %+v\n theirs %+v", args, got, want)
 		}
 	}
+}
+
+// called is what became of a call of cibadmin.
+type called struct {
+	status               int
+	out, complaint, file string
+}
+
+// cibadmins runs ours and Debian's, each on the CIB that the file holds.
+func cibadmins(t *testing.T, path string, args []string) (ours, theirs called) {
+	t.Helper()
+	cib, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(f func(in string, out, complaint *bytes.Buffer) int) called {
+		if err := os.WriteFile(path, cib, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, complaint bytes.Buffer
+		status := f(`<node id="7" uname="x"/>`, &out, &complaint)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return called{status, out.String(), complaint.String(), string(b)}
+	}
+	theirs = run(func(in string, out, complaint *bytes.Buffer) int {
+		cmd := exec.Command(cibadmin, args...)
+		cmd.Args[0], cmd.Stdin, cmd.Stdout, cmd.Stderr = "cibadmin", strings.NewReader(in), out, complaint
+		err := cmd.Run()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return cmd.ProcessState.ExitCode()
+	})
+	ours = run(func(in string, out, complaint *bytes.Buffer) int {
+		return tool.Run(&applet.Env{Name: "cibadmin", Argv0: "cibadmin", Args: args, Stdin: strings.NewReader(in), Stdout: out, Stderr: complaint})
+	})
+	// Ours says why a file cannot be read before it says that it could not parse it.
+	ours.complaint = strings.TrimPrefix(ours.complaint, "open /nonexistent: no such file or directory\n")
+	return ours, theirs
 }

@@ -81,6 +81,8 @@ func long() map[string][]step {
 			goTest("properties of the scheduler, all cases", full, "-count=1", "-v", "-timeout=30m", "-run=^TestRenamed$|^TestReordered$|^TestIdleNode$|^TestSettles$",
 				"./pengine", "-every=1", "-seeds=500"),
 		},
+		"schemas": {goTest("built-in schemas beside the installed, 3,000 documents drawn from each grammar and version", full, "-count=1", "-v", "-timeout=60m",
+			"-run=^TestBuiltin", "./cib/schema")},
 		"planted": {goTest("planted bugs, 1,000 seeds each", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestPlanted",
 			"./totem/totemtest", "-planted")},
 	}

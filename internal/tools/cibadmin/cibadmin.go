@@ -1,7 +1,7 @@
 // Package cibadmin is the program cibadmin: it reads and changes the CIB, of the
 // running cluster or in a file. The multi-call binary calls Run.
 //
-// Upstream: tools/cibadmin.c, cibadmin(8). Not here yet: --show-access.
+// Upstream: tools/cibadmin.c, cibadmin(8).
 package cibadmin
 
 import (
@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,8 +44,13 @@ type options struct {
 	force     bool
 	verbose   int
 	dangerous bool
-	access    bool
+	hasUser   bool
 	timeout   time.Duration
+
+	access     bool   // --show-access
+	style      string // of it
+	subject    string // whose access
+	hasSubject bool
 
 	text, file       string
 	hasText, hasFile bool
@@ -112,7 +116,7 @@ func (p *program) parse() (status pcmk.Exit, done bool) {
 		}
 		p.operation(c)
 		p.option(c, opts.Arg)
-		if c == 'S' && opts.HasArg && !slices.Contains([]string{"auto", "namespace", "text", "color"}, opts.Arg) {
+		if c == 'S' && opts.HasArg && !knownStyle(opts.Arg) {
 			p.complain("Unrecognized value for --show-access: \"%s\"\n", opts.Arg)
 			bad = true
 		}
@@ -178,9 +182,9 @@ func (p *program) option(c int, arg string) {
 	case 'e':
 		call.Options |= client.XPathAddress
 	case 'S':
-		p.o.access = true
+		p.o.access, p.o.style, p.o.sync = true, arg, true
 	case 'U':
-		call.User = arg
+		call.User, p.o.hasUser = arg, true
 	case 'c':
 		call.Options |= client.CanCreate
 	case 'n':
@@ -235,13 +239,10 @@ func (p *program) run() pcmk.Exit {
 		p.complain("Couldn't parse input from %s.\n", source)
 		return pcmk.ExitConfig
 	}
-	if p.o.access {
-		if p.o.call.User == "" {
-			p.complain("The supplied command requires -U user specified.\n")
-			return pcmk.ExitUsage
+	if p.o.access && source == "" {
+		if status := p.ponder(); status != pcmk.ExitOK {
+			return status
 		}
-		p.complain("--show-access is not supported\n")
-		return pcmk.ExitUnimplemented
 	}
 	if op := p.o.call.Op; op == sum1 || op == sum2 {
 		return p.digest(input)
@@ -371,7 +372,13 @@ func (p *program) work(input *xmltree.Node) pcmk.Exit {
 		p.faults(why(ctx, cib, refused))
 	}
 	status := p.report(rc, isFile || p.o.sync, call.Op)
-	p.show(output)
+	if p.o.access && output != nil {
+		if s := p.showAccess(output); s != pcmk.ExitOK {
+			return s // a file stays as it was, as with the original
+		}
+	} else {
+		p.show(output)
+	}
 	if err := cib.Close(); err != nil && status == pcmk.ExitOK && isFile {
 		p.complain("Could not write the CIB: %v\n", err)
 		return pcmk.ExitError

@@ -187,7 +187,10 @@ func (p *program) state(future bool) (*model.Cluster, error) {
 	clock := iso8601.Time{Unix: now.Unix(), Offset: offset}
 	if future {
 		root = root.Copy()
-		if _, err := simulate.Run(simulate.Options{CIB: root, Clock: clock, Process: true, Execute: true}); err != nil {
+		quiet := p.out.Quiet
+		p.out.Quiet = true // XML tells what is pretended all the same
+		_, err := simulate.Transition(simulate.Options{Out: p.out, CIB: root, Clock: clock})
+		if p.out.Quiet = quiet; err != nil {
 			return nil, pcmk.RCSchemaValidation
 		}
 	}
