@@ -17,6 +17,7 @@ type Limits struct {
 type SyntaxError struct {
 	Line, Column int // from 1; the column counts bytes
 	Text         string
+	Begun        bool // the root element had begun: there is something, and it is broken
 }
 
 func (e *SyntaxError) Error() string {
@@ -52,6 +53,7 @@ type parser struct {
 	lim   Limits
 	line  int // line of lined
 	lined int // offset up to which lines are counted
+	begun bool
 	nodes []Node
 	attrs []Attr
 	names [256]string
@@ -65,7 +67,7 @@ func (p *parser) errorf(at int, format string, args ...any) error {
 	before := p.s[:at]
 	line += strings.Count(before, "\n")
 	col = at - strings.LastIndexByte(before, '\n')
-	return &SyntaxError{line, col, fmt.Sprintf(format, args...)}
+	return &SyntaxError{line, col, fmt.Sprintf(format, args...), p.begun}
 }
 
 // lineAt counts on from the last place asked for, so that all calls together read the input once.
@@ -96,7 +98,11 @@ func (p *parser) intern(name string) string {
 
 func (p *parser) document() (*Node, error) {
 	p.s = strings.TrimPrefix(p.s, "\ufeff")
+	if err := p.decode(); err != nil {
+		return nil, err
+	}
 	if i := invalidUTF8(p.s); i >= 0 {
+		p.begun = beginsElement(p.s[:i])
 		return nil, p.errorf(i, "byte 0x%02x is not valid UTF-8 or not a character of XML", p.s[i])
 	}
 	if strings.HasPrefix(p.s, "<?xml") && len(p.s) > 5 && isSpace(p.s[5]) {
@@ -298,6 +304,7 @@ func (p *parser) startTag() (n *Node, open bool, err error) {
 	if name == "" {
 		return nil, false, p.errorf(p.pos, "a tag needs a name")
 	}
+	p.begun = true
 	n = p.newNode(Element, p.intern(name), at)
 	first := len(p.attrs)
 	for {

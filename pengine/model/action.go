@@ -232,7 +232,7 @@ func SplitKey(key string) (rsc, task string, intervalMS uint32, ok bool) {
 		}
 	}
 	j := strings.LastIndexByte(rest, '_')
-	if j <= 0 {
+	if j < 0 {
 		return "", "", 0, false
 	}
 	return rest[:j], rest[j+1:], uint32(ms), true

@@ -89,7 +89,7 @@ func TestSplitKey(t *testing.T) {
 		{"vm_migrate_to_0", "vm", "migrate_to", 0, true},
 		{"vm_migrate_from_0", "vm", "migrate_from", 0, true},
 		{"r_pre_notify_start_0", "r", "pre_notify_start", 0, true},
-		{"start", "", "", 0, false}, {"", "", "", 0, false},
+		{"_start_0", "", "start", 0, true}, {"start_0", "", "", 0, false}, {"start", "", "", 0, false}, {"", "", "", 0, false},
 	} {
 		rsc, task, ms, ok := SplitKey(c.key)
 		if ok != c.ok || (ok && (rsc != c.rsc || ms != c.ms)) {

@@ -26,6 +26,7 @@ type Execution struct {
 	fired  []bool        // by synapse
 	status *xmltree.Node
 	known  map[*xmltree.Node]map[string][]*xmltree.Node // by node state: its histories by their id
+	twins  map[*xmltree.Node]bool                       // node states that have elements twice
 
 	changed bool // the CIB is not what it was
 }
@@ -101,9 +102,11 @@ func (x *Execution) fence(e *graph.Event) {
 	if strings.EqualFold(op, "on") {
 		return
 	}
-	if x.setNode(x.node(target, ""), false, "simulate_fencing_action") {
+	state := x.node(target, "")
+	if x.setNode(state, false, "simulate_fencing_action") {
 		x.touch(false)
 	}
+	x.settle(state, nil)
 	x.forget(target)
 }
 
@@ -143,6 +146,7 @@ func (x *Execution) operation(e *graph.Event) bool {
 		x.failCount(state, match, &rec)
 	}
 	rec.add(hist)
+	x.settle(state, hist)
 	x.touch(false)
 	return !failed
 }

@@ -167,9 +167,9 @@ func (x *Execution) remembered(state *xmltree.Node, a agentOf) *xmltree.Node {
 			return false
 		})
 		if x.known == nil {
-			x.known = map[*xmltree.Node]map[string][]*xmltree.Node{}
+			x.known, x.twins = map[*xmltree.Node]map[string][]*xmltree.Node{}, map[*xmltree.Node]bool{}
 		}
-		x.known[state] = byID
+		x.known[state], x.twins[state] = byID, hasTwins(state)
 	}
 	for _, id := range []string{a.rsc, a.name} {
 		if found := byID[id]; len(found) == 1 {

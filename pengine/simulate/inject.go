@@ -123,6 +123,7 @@ func (x *Execution) result(spec string) {
 	x.failCount(state, rsc, &rec)
 	if hist := x.history(state, agentOf{rsc, rsc, r.Class, r.Prov, r.Type}); hist != nil {
 		rec.add(hist)
+		x.settle(state, hist)
 	}
 	x.touch(false)
 }

@@ -28,7 +28,7 @@ type Options struct {
 	CIB         *xmltree.Node  // is changed when actions are executed or events injected
 	Clock       iso8601.Time   // the time now
 	Zone        *time.Location // of times that are shown; nil for UTC
-	Date        string         // pretended time, empty for none
+	Date        *string        // pretended time, nil for none
 	Process     bool           // decide what to do
 	Execute     bool           // and do it
 	Scores      bool
@@ -155,9 +155,9 @@ func (s *run) read() (*pengine.Result, error) {
 // now is the time that counts: the pretended one, else that of the CIB, else the
 // clock. A pretended time that is none is told and does not count.
 func (s *run) now() iso8601.Time {
-	if s.Date != "" {
-		s.t.Info("Setting effective cluster time: " + s.Date)
-		if now, err := iso8601.Parse(s.Date, s.Clock); err == nil {
+	if s.Date != nil {
+		s.t.Info("Setting effective cluster time: " + *s.Date)
+		if now, err := iso8601.Parse(*s.Date, s.Clock); err == nil {
 			return now
 		}
 		return s.Clock

@@ -107,9 +107,7 @@ func (p *program) work() error {
 	now := time.Now()
 	_, offset := now.Zone()
 	o.sim.Out, o.sim.Clock, o.sim.Zone = p.s.Out, iso8601.Time{Unix: now.Unix(), Offset: offset}, now.Location()
-	if o.date != nil {
-		o.sim.Date = *o.date
-	}
+	o.sim.Date = o.date
 	o.sim.Dot.Verbose = o.Verbosity > 0
 	if o.dir != nil {
 		p.profile(*o.dir)
@@ -240,7 +238,11 @@ func (p *program) load() (*xmltree.Node, error) {
 func (p *program) parse(name string, text []byte) (*xmltree.Node, error) {
 	cib, err := xmltree.Parse(text, xmltree.Limits{})
 	if err != nil {
-		return nil, &failure{pcmk.ExitSoftware, fmt.Sprintf("Could not parse %s: %v", name, err)}
+		status := pcmk.ExitSoftware
+		if broken := (*xmltree.SyntaxError)(nil); errors.As(err, &broken) && broken.Begun {
+			status = pcmk.ExitConfig
+		}
+		return nil, &failure{status, fmt.Sprintf("Could not parse %s: %v", name, err)}
 	}
 	if cib.Name != "cib" {
 		return nil, &failure{pcmk.ExitNoInput, name + " holds no CIB: it begins with <" + cib.Name + ">"}

@@ -98,8 +98,12 @@ type failure struct {
 
 func (t *tool) run(s *session.Session) *failure {
 	cib, bad := t.load()
-	if bad != nil {
+	switch {
+	case bad != nil:
 		return bad
+	case cib == nil:
+		t.configError = true
+		return t.verdict()
 	}
 	if !strings.EqualFold(cib.Name, "cib") {
 		return &failure{pcmk.RC(unix.EBADMSG), "This tool can only check complete configurations (i.e. those starting with <cib>)."}
@@ -120,9 +124,13 @@ func (t *tool) run(s *session.Session) *failure {
 	return t.verdict()
 }
 
-// load reads the configuration from where the options say.
+// load reads the configuration from where the options say. Without one and without
+// a failure, there is one and it is broken, which has been told.
 func (t *tool) load() (*xmltree.Node, *failure) {
 	noData := func(text string) *failure { return &failure{pcmk.RC(unix.ENODATA), text} }
+	var text []byte
+	var err error
+	complaint := ""
 	switch {
 	case t.live:
 		cib, err := session.QueryCIB(t.env)
@@ -131,33 +139,32 @@ func (t *tool) load() (*xmltree.Node, *failure) {
 		}
 		return cib, nil
 	case t.file != nil:
-		text, err := session.ReadFile(*t.file)
-		if err == nil {
-			var cib *xmltree.Node
-			if cib, err = parse(text); err == nil {
-				return cib, nil
-			}
-		}
-		t.tell(true, "filename2xml", fmt.Sprintf("Couldn't parse %s: %v", *t.file, err))
-		return nil, noData("Couldn't parse input file: " + *t.file)
+		complaint = "Couldn't parse input file: " + *t.file
+		text, err = session.ReadFile(*t.file)
 	case t.text != nil:
-		cib, err := parse([]byte(*t.text))
-		if err != nil {
-			return nil, noData("Couldn't parse input string: " + *t.text)
-		}
-		return cib, nil
+		complaint = "Couldn't parse input string: " + *t.text
+		text = []byte(*t.text)
 	case t.stdin:
-		text, err := io.ReadAll(io.LimitReader(t.env.Stdin, session.MaxInput))
-		var cib *xmltree.Node
-		if err == nil {
-			cib, err = parse(text)
-		}
-		if err != nil {
-			return nil, noData("Couldn't parse input from STDIN.")
-		}
-		return cib, nil
+		complaint = "Couldn't parse input from STDIN."
+		text, err = io.ReadAll(io.LimitReader(t.env.Stdin, session.MaxInput))
+	default:
+		return nil, noData("No configuration source specified.  Use --help for usage information.")
 	}
-	return nil, noData("No configuration source specified.  Use --help for usage information.")
+	var cib *xmltree.Node
+	if err == nil {
+		cib, err = parse(text)
+	}
+	if broken := (*xmltree.SyntaxError)(nil); errors.As(err, &broken) && broken.Begun {
+		fmt.Fprintf(t.env.Stderr, "%s:%v\n", t.source(), err)
+		return nil, nil
+	}
+	if err != nil {
+		if t.file != nil {
+			t.tell(true, "filename2xml", fmt.Sprintf("Couldn't parse %s: %v", *t.file, err))
+		}
+		return nil, noData(complaint)
+	}
+	return cib, nil
 }
 
 func parse(text []byte) (*xmltree.Node, error) {

@@ -42,9 +42,9 @@ func Begin(e *applet.Env, common *goption.Common, fancy bool, formats ...pcmkout
 // a pcmk.RC.
 func Open(e *applet.Env, common *goption.Common, o pcmkout.Options, formats ...pcmkout.Format) (*Session, error) {
 	s := &Session{env: e}
-	name, format := "text", pcmkout.Text
+	name, shown, format := "text", "(null)", pcmkout.Text // shown is the original's word
 	if common.OutputAs != nil {
-		name = *common.OutputAs
+		name, shown = *common.OutputAs, *common.OutputAs
 	}
 	known := false
 	if format, known = pcmkout.ParseFormat(name); !known || !slices.Contains(formats, format) {
@@ -54,7 +54,7 @@ func Open(e *applet.Env, common *goption.Common, o pcmkout.Options, formats ...p
 	if common.OutputTo != nil && *common.OutputTo != "-" {
 		f, err := os.Create(*common.OutputTo)
 		if err != nil {
-			return s, fmt.Errorf("Error creating output format %s: %w", name, FileRC(err))
+			return s, fmt.Errorf("Error creating output format %s: %w", shown, FileRC(err))
 		}
 		s.file, stdout = f, f
 	}
