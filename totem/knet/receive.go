@@ -108,6 +108,7 @@ func (e *Engine) onData(now time.Time, h *host, l *link, hdr *Header, payload []
 		// The sender sees us already and our pings are answered: to wait for the last
 		// pong would only lose what it sends (knet 1.28: _fast_data_up).
 		e.tellLink(EventDataUp, h, l, 0, 0)
+		e.tellLink(EventLinkUp, h, l, 0, 0) // the line that operators look for
 		e.linkUp(now, h, l)
 	}
 	h.gotData = true

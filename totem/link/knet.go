@@ -12,6 +12,7 @@ import (
 // Knet is kronosnet: the engine of totem/knet on real sockets and a real clock.
 // Owned by the loop.
 type Knet struct {
+	cfg      knet.Config
 	engine   *knet.Engine
 	socks    *KnetSockets
 	ports    []port // by socket number
@@ -36,7 +37,7 @@ type port struct {
 // OpenKnet binds the sockets; nothing is sent before Attach. tell is told what
 // happens to links, hosts and the MTU.
 func OpenKnet(cfg knet.Config, opts KnetOptions, tell func(*knet.Event)) (*Knet, error) {
-	k := &Knet{socks: NewKnetSockets(opts), tell: tell}
+	k := &Knet{cfg: cfg, socks: NewKnetSockets(opts), tell: tell}
 	if err := k.openPorts(&cfg); err != nil {
 		k.socks.CloseAll()
 		return nil, err
@@ -260,15 +261,16 @@ func (k *Knet) Reconfigure(cfg knet.Config) error {
 	if err := cfg.Check(); err != nil {
 		return err
 	}
-	if err := k.openPorts(&cfg); err != nil {
-		return err
+	err := k.openPorts(&cfg)
+	if err == nil {
+		err = k.engine.Reconfigure(k.now(), cfg)
 	}
-	if err := k.engine.Reconfigure(k.now(), cfg); err != nil {
-		return err
+	if err == nil {
+		k.cfg = cfg
+		k.work()
 	}
-	k.work()
-	k.closePorts(&cfg)
-	return nil
+	k.closePorts(&k.cfg)
+	return err
 }
 
 // CryptoChanged tells that packets are sealed another way from now on.

@@ -190,3 +190,27 @@ func TestKnetReconfigure(t *testing.T) {
 		t.Errorf("the first link went down: %v", p.ups)
 	}
 }
+
+// A datagram of one packet, and one of many, pass without allocating.
+func TestKnetTransportAllocatesNothing(t *testing.T) {
+	p := newKnetPair(t, 25631, 1)
+	small, large := make([]byte, 400), make([]byte, 60000)
+	allocs := -1.0
+	p.run(t, "the measurement", func() bool {
+		var s knet.LinkStatus
+		if p.node[0].Engine().Status(knet.LinkKey{Host: 2}, &s); p.ups[0] == 0 || p.ups[1] == 0 || s.MTU < 10000 {
+			return false
+		}
+		p.node[1].readable = func() { p.node[1].Receive() }
+		allocs = testing.AllocsPerRun(200, func() {
+			p.node[0].SendAll(small)
+			p.node[0].SendTo(2, large)
+			p.node[0].Flush()
+			p.node[1].onEvents(0, loop.Readable)
+		})
+		return true
+	})
+	if allocs != 0 {
+		t.Errorf("sending and receiving allocates %v times", allocs)
+	}
+}

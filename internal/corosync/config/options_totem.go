@@ -95,7 +95,7 @@ func totemOptions() []Option {
 	version := u32("version", fixed, "required", "Version of the file format. Must be 2.")
 	out := []Option{
 		version,
-		str("transport", fixed, "knet", "How nodes talk: knet, udpu (UDP unicast) or udp (UDP multicast). This version runs udpu; knet and udp files are checked in full but not started yet."),
+		str("transport", fixed, "knet", "How nodes talk: knet, udpu (UDP unicast) or udp (UDP multicast). This version runs knet and udpu; udp files are checked in full but not started yet."),
 		str("cluster_name", fixed, "none", "Name of the cluster; Pacemaker reads it, udp derives its multicast address from it."),
 		{Key: "totem.config_version", Type: cmap.Uint64, sec: secTotem, change: onReload, Default: "0",
 			Doc: "Version of this file's contents. A node that joins with a lower version than the others' ends itself; 0 turns that off."},
@@ -104,7 +104,7 @@ func totemOptions() []Option {
 		model, cipher, hash,
 		str("keyfile", onReload, "/etc/corosync/authkey", "knet: file with the key, 128 to 4096 bytes."),
 		str("key", onReload, "none", "knet: the key itself; used when keyfile is absent."),
-		str("link_mode", onReload, "passive", "knet: passive (best link only), active (all links at once) or rr (in turn)."),
+		str("link_mode", onStart, "passive", "knet: passive (best link only), active (all links at once) or rr (in turn)."),
 		ip,
 		u32("netmtu", fixed, "1500 (knet: 65536)", "Size of a packet before the protocol's own header of 90 bytes is taken off."),
 		str("clear_node_high_bit", onStart, "no", "udp, udpu: yes clears the highest bit of node ids made from addresses."),

@@ -43,6 +43,9 @@ func (d *Daemon) openKnet() (network, error) {
 		}
 	}
 	n.setCompression(&d.cfg.Totem)
+	if name, ok := d.cmap.Str("nozzle.name"); ok {
+		d.log.totem.Warning("nozzle.name: %s in %s has no effect: this version makes no virtual network interface", name, d.opts.file)
+	}
 	var err error
 	n.Knet, err = link.OpenKnet(n.config(d.cfg), link.KnetOptions{SmallBuffers: d.cfg.System.KnetFallback}, n.tell)
 	if err != nil {
