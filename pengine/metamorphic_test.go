@@ -226,7 +226,7 @@ func renameIn(n *xmltree.Node, a *xmltree.Attr, ids map[string]bool) {
 		}
 	case "name", "attribute":
 		for _, of := range []string{"fail-count-", "last-failure-", "master-"} {
-			if rest, is := strings.CutPrefix(a.Value, of); is {
+			if rest, is := strings.CutPrefix(a.Value, of); is && a.Value != "master-max" && a.Value != "master-node-max" {
 				a.Value = of + prefix + rest
 			}
 		}
