@@ -58,8 +58,10 @@ func New(seed uint64) *CIB {
 	g.clusterNodes(nodes)
 	g.options(options)
 	g.makeResources()
-	g.makeTags()
-	g.makeConstraints()
+	if len(g.tops) > 0 { // a cluster may have no resources
+		g.makeTags()
+		g.makeConstraints()
+	}
 	g.topology()
 	g.defaults()
 	g.firstStatus()

@@ -27,6 +27,19 @@ func scope() []string {
 	}
 }
 
+// TestNoResources: what the generator makes of some seeds is a cluster without
+// resources, which nothing can be said about.
+func TestNoResources(t *testing.T) {
+	for _, seed := range []uint64{1900, 7777} {
+		c := cibgen.New(seed)
+		for _, section := range []string{"resources", "constraints"} {
+			if c.Root.Path("configuration", section).HasElements() {
+				t.Errorf("seed %d: something is in %s", seed, section)
+			}
+		}
+	}
+}
+
 // TestScope counts the features of generated CIBs.
 func TestScope(t *testing.T) {
 	const count = 400
