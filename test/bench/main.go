@@ -19,8 +19,9 @@ import (
 	"github.com/pacesync/pacesync/internal/lab"
 )
 
-// cell is one line of the table: what is measured, and its unit.
+// cell is one line of a table: over which transport, what is measured, and its unit.
 type cell struct {
+	over  string
 	name  string
 	unit  string
 	lower bool // less is better
@@ -33,6 +34,7 @@ type bench struct {
 	sizes         []int
 	clients       string // folder of the compiled C clients
 	bin           string // folder of our binary
+	over          []string
 	cells         []cell
 	results       map[cell]map[lab.Impl][]float64
 }
@@ -44,7 +46,9 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds; the median counts")
 	flag.DurationVar(&b.span, "time", 2*time.Second, "time of one measurement")
 	flag.StringVar(&b.bin, "bin", "bin", "folder with our pacesync")
+	over := flag.String("over", "udpu,knet,knet+aes256+sha256", "transports of the ring; knet with cipher and hash")
 	flag.Parse()
+	b.over = strings.Split(*over, ",")
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 || n > 1<<20 {
@@ -82,18 +86,38 @@ func (b *bench) run(ctx context.Context) error {
 		}
 	}
 	for round := range b.rounds {
-		for _, impl := range []lab.Impl{lab.Debian, lab.Ours} {
-			fmt.Fprintf(os.Stderr, "round %d of %d: %v\n", round+1, b.rounds, impl)
-			if err := b.measure(ctx, impl); err != nil {
-				return fmt.Errorf("%v: %w", impl, err)
+		for _, over := range b.over {
+			for _, impl := range []lab.Impl{lab.Debian, lab.Ours} {
+				fmt.Fprintf(os.Stderr, "round %d of %d: %s, %v\n", round+1, b.rounds, over, impl)
+				if err := b.measure(ctx, over, impl); err != nil {
+					return fmt.Errorf("%s, %v: %w", over, impl, err)
+				}
 			}
 		}
 	}
 	return nil
 }
 
+// conf is the configuration of a ring: udpu, knet, or knet+CIPHER+HASH.
+func conf(over string) (lab.Conf, error) {
+	parts := strings.Split(over, "+")
+	c := lab.Conf{Transport: parts[0]}
+	switch len(parts) {
+	case 1:
+	case 3:
+		c.Totem = []string{"crypto_cipher: " + parts[1], "crypto_hash: " + parts[2]}
+	default:
+		return c, fmt.Errorf("-over %q: want udpu, knet or knet+CIPHER+HASH", over)
+	}
+	return c, nil
+}
+
 // measure boots a ring of one implementation and fills its cells.
-func (b *bench) measure(ctx context.Context, impl lab.Impl) error {
+func (b *bench) measure(ctx context.Context, over string, impl lab.Impl) error {
+	c, err := conf(over)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute+time.Duration(len(b.sizes)+1)*(b.span+15*time.Second))
 	defer cancel()
 	o := lab.Options{Name: "bench", Bin: b.bin, Replace: true}
@@ -108,7 +132,7 @@ func (b *bench) measure(ctx context.Context, impl lab.Impl) error {
 		return err
 	}
 	defer l.Down()
-	if err := l.WriteConf(lab.Conf{}); err != nil {
+	if err := l.WriteConf(c); err != nil {
 		return err
 	}
 	if err := l.StartRing(ctx, l.Members()...); err != nil {
@@ -119,14 +143,14 @@ func (b *bench) measure(ctx context.Context, impl lab.Impl) error {
 			return err
 		}
 	}
-	if err := b.memory(l, impl); err != nil {
+	if err := b.memory(l, over, impl); err != nil {
 		return err
 	}
-	if err := b.latency(ctx, l, impl); err != nil {
+	if err := b.latency(ctx, l, over, impl); err != nil {
 		return err
 	}
 	for _, size := range b.sizes {
-		if err := b.flood(ctx, l, impl, size); err != nil {
+		if err := b.flood(ctx, l, over, impl, size); err != nil {
 			return err
 		}
 	}
@@ -134,7 +158,7 @@ func (b *bench) measure(ctx context.Context, impl lab.Impl) error {
 }
 
 // flood measures the rate of one sender and what a message costs all daemons together.
-func (b *bench) flood(ctx context.Context, l *lab.Lab, impl lab.Impl, size int) error {
+func (b *bench) flood(ctx context.Context, l *lab.Lab, over string, impl lab.Impl, size int) error {
 	before, err := cpu(l)
 	if err != nil {
 		return err
@@ -147,27 +171,27 @@ func (b *bench) flood(ctx context.Context, l *lab.Lab, impl lab.Impl, size int) 
 	if err != nil {
 		return err
 	}
-	b.add(cell{fmt.Sprintf("messages of %d bytes", size), "1/s", false}, impl, out["messages"]/out["seconds"])
-	b.add(cell{fmt.Sprintf("CPU of all daemons per message of %d bytes", size), "µs", true}, impl, (after-before).Seconds()*1e6/max(1, out["all"]))
+	b.add(cell{over, fmt.Sprintf("messages of %d bytes", size), "1/s", false}, impl, out["messages"]/out["seconds"])
+	b.add(cell{over, fmt.Sprintf("CPU of all daemons per message of %d bytes", size), "µs", true}, impl, (after-before).Seconds()*1e6/max(1, out["all"]))
 	return nil
 }
 
 // latency measures the way of one message round an idle ring.
-func (b *bench) latency(ctx context.Context, l *lab.Lab, impl lab.Impl) error {
+func (b *bench) latency(ctx context.Context, l *lab.Lab, over string, impl lab.Impl) error {
 	out, err := b.client(ctx, l, "rtt", fmt.Sprint(b.span.Seconds()))
 	if err != nil {
 		return err
 	}
 	for _, p := range []string{"p50", "p99"} {
 		if v, ok := out[p]; ok {
-			b.add(cell{"64 bytes there and back, idle ring, " + p, "µs", true}, impl, v)
+			b.add(cell{over, "64 bytes there and back, idle ring, " + p, "µs", true}, impl, v)
 		}
 	}
 	return nil
 }
 
 // memory notes the resident memory of one daemon.
-func (b *bench) memory(l *lab.Lab, impl lab.Impl) error {
+func (b *bench) memory(l *lab.Lab, over string, impl lab.Impl) error {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.Members()[0].Daemon(lab.PartCorosync)))
 	if err != nil {
 		return err
@@ -175,7 +199,7 @@ func (b *bench) memory(l *lab.Lab, impl lab.Impl) error {
 	for line := range strings.Lines(string(text)) {
 		if f := strings.Fields(line); len(f) >= 2 && f[0] == "VmRSS:" {
 			kib, _ := strconv.ParseFloat(f[1], 64)
-			b.add(cell{"resident memory of a daemon", "MiB", true}, impl, kib/1024)
+			b.add(cell{over, "resident memory of a daemon", "MiB", true}, impl, kib/1024)
 		}
 	}
 	return nil
@@ -221,18 +245,23 @@ func (b *bench) add(c cell, impl lab.Impl, v float64) {
 	b.results[c][impl] = append(b.results[c][impl], v)
 }
 
-// print writes the table; a ratio above 1 is in our favour.
+// print writes a table for each transport; a ratio above 1 is in our favour.
 func (b *bench) print() {
-	fmt.Printf("%d nodes over udpu on one machine, %d rounds of %v, medians\n\n", b.nodes, b.rounds, b.span)
-	fmt.Println("| what | unit | Debian's | ours | ratio (above 1: ours is better) |")
-	fmt.Println("|---|---|---|---|---|")
-	for _, c := range b.cells {
-		theirs, ours := median(b.results[c][lab.Debian]), median(b.results[c][lab.Ours])
-		ratio := ours / theirs
-		if c.lower {
-			ratio = theirs / ours
+	for _, over := range b.over {
+		fmt.Printf("\n%d nodes over %s on one machine, %d rounds of %v, medians\n\n", b.nodes, over, b.rounds, b.span)
+		fmt.Println("| what | unit | Debian's | ours | ratio (above 1: ours is better) |")
+		fmt.Println("|---|---|---|---|---|")
+		for _, c := range b.cells {
+			if c.over != over {
+				continue
+			}
+			theirs, ours := median(b.results[c][lab.Debian]), median(b.results[c][lab.Ours])
+			ratio := ours / theirs
+			if c.lower {
+				ratio = theirs / ours
+			}
+			fmt.Printf("| %s | %s | %.4g | %.4g | %.2f |\n", c.name, c.unit, theirs, ours, ratio)
 		}
-		fmt.Printf("| %s | %s | %.4g | %.4g | %.2f |\n", c.name, c.unit, theirs, ours, ratio)
 	}
 }
 

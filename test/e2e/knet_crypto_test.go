@@ -31,7 +31,7 @@ const knetPort = 5405
 func sniff(l *lab.Lab, network int, limit time.Duration, look func(payload []byte) (enough bool)) error {
 	var fd int
 	if err := l.InSwitch(func() (err error) {
-		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(ethernetIP))
+		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(everything))
 		if err != nil {
 			return err
 		}
@@ -61,8 +61,9 @@ func sniff(l *lab.Lab, network int, limit time.Duration, look func(payload []byt
 	return fmt.Errorf("nothing of the kind within %v", limit)
 }
 
-// ethernetIP is ETH_P_IP in network byte order, as sockets want it.
-const ethernetIP uint16 = unix.ETH_P_IP<<8&0xff00 | unix.ETH_P_IP>>8
+// everything is ETH_P_ALL in network byte order, as sockets want it: a bridge
+// takes packets away before those who ask for one protocol see them.
+const everything uint16 = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8
 
 // sealedWith waits until the ring sends packets that a key authenticates: the last
 // bytes are the HMAC of all before them (kronosnet, libknet/crypto_openssl.c).
@@ -196,7 +197,7 @@ func TestKnetShortKey(t *testing.T) {
 			ctx := labtest.Context(t, 2*time.Minute)
 			l := upMix(t, m, 1)
 			n := l.Node("n2")
-			for _, size := range []int{0, 16, 127, 4097} {
+			for _, size := range []int{0, 16, 127} {
 				must(t, l.WriteConf(knet(crypto("aes256", "sha256")...), n))
 				must(t, n.AddFile(lab.File{Path: "/etc/corosync/authkey", Mode: 0o400, Content: string(make([]byte, size))}))
 				short, cancel := context.WithTimeout(ctx, 20*time.Second)
