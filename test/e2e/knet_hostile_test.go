@@ -34,8 +34,8 @@ const (
 type forged struct {
 	name    string
 	packets [][]byte
-	// breaks: the original's own checks don't hold against it (kronosnet's advisories
-	// of 2026), so it is sent to ours only.
+	// breaks: in the clear the original's checks don't hold against it (kronosnet's
+	// advisories of 2026 and more), so it is sent to ours only.
 	breaks bool
 	// deaf: with the address of a member, it makes receivers take honest packets for old
 	// ones; the format has no defence but encryption.
@@ -93,7 +93,8 @@ func brokenPackets(node, seq uint16, rng *rand.Rand) []forged {
 		noise = append(noise, p)
 	}
 	return []forged{
-		{name: "cut short", packets: short}, {name: "other versions", packets: versions},
+		// Of a header that is cut short the original reads what lay there before, and hangs.
+		{name: "cut short", packets: short, breaks: true}, {name: "other versions", packets: versions},
 		{name: "link ids", packets: links, breaks: true}, {name: "path MTU sizes", packets: sizes}, {name: "noise", packets: noise},
 	}
 }
