@@ -30,7 +30,7 @@ type expr struct {
 	rule                         *Rule
 	n                            *xmltree.Node
 	duration, spec               *xmltree.Node
-	hasStart, hasEnd             bool
+	hasStart, hasEnd, hasOp      bool
 	start, end                   string
 }
 
@@ -54,7 +54,8 @@ func parseExpr(n *xmltree.Node, look Lookup) expr {
 		e.kind = attrExpr
 		e.attr, e.hasAttr = n.Get("attribute")
 		e.value, e.hasValue = n.Get("value")
-		e.op, e.typ, e.source = n.Attr("operation"), n.Attr("type"), n.Attr("value-source")
+		e.op, e.hasOp = n.Get("operation")
+		e.typ, e.source = n.Attr("type"), n.Attr("value-source")
 		if e.attr == "#role" {
 			e.kind = roleExpr
 		}
@@ -67,9 +68,9 @@ func (e *expr) pass(env *Env) bool {
 	case nested:
 		return e.rule.Pass(env)
 	case attrExpr:
-		return env.Attrs != nil && e.hasAttr && e.passAttr(env)
+		return env.Attrs != nil && e.complete(env) && e.passAttr(env)
 	case roleExpr:
-		return e.passRole(env.Role)
+		return e.passRole(env)
 	case dateExpr:
 		return e.passDate(env)
 	case rscExpr:
@@ -77,6 +78,21 @@ func (e *expr) pass(env *Env) bool {
 	case opExpr:
 		return e.passOp(env.Op)
 	}
+	return false
+}
+
+// complete says whether an expression has what it needs (pe__eval_attr_expr).
+func (e *expr) complete(env *Env) bool {
+	missing := ""
+	switch {
+	case !e.hasAttr:
+		missing = "attribute"
+	case !e.hasOp:
+		missing = "operation"
+	default:
+		return true
+	}
+	env.problem("pe__eval_attr_expr", "Expression "+e.n.ID()+" invalid: "+missing+" not specified")
 	return false
 }
 
@@ -215,7 +231,8 @@ func versionPart(s string) (int64, string) {
 	return v, strings.TrimPrefix(s[i:], ".")
 }
 
-func (e *expr) passRole(r Role) bool {
+func (e *expr) passRole(env *Env) bool {
+	r := env.Role
 	if r == Unknown {
 		return false
 	}

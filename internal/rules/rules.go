@@ -65,6 +65,16 @@ type Env struct {
 	Agent        *Agent
 	Op           *Op
 	Next         *Change // collects when the result can change; may be nil
+
+	// Problem hears what is wrong with a rule, and which function of the original
+	// says so; may be nil.
+	Problem func(function, text string)
+}
+
+func (e *Env) problem(function, text string) {
+	if e.Problem != nil {
+		e.Problem(function, text)
+	}
 }
 
 // Change is the earliest moment at which an evaluation would give another result.
@@ -225,6 +235,9 @@ func (r *Rule) Pass(env *Env) bool {
 		if r.exprs[i].pass(env) == r.Or {
 			return r.Or
 		}
+	}
+	if len(r.exprs) == 0 {
+		env.problem("pe_eval_expr", "Invalid Rule "+r.ID+": rules must contain at least one expression")
 	}
 	return !r.Or
 }

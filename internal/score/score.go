@@ -6,6 +6,7 @@
 package score
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -63,14 +64,54 @@ func Parse(s string, h Health) Score {
 	case strings.EqualFold(s, "green"):
 		return h.Green
 	}
-	v, _ := LeadingInt(s)
+	v, _ := Int(s)
 	return Clamp(v)
+}
+
+// IsInfinite says whether a score is given as an infinite one.
+func IsInfinite(s string) bool { return s == "INFINITY" || s == "+INFINITY" || s == "-INFINITY" }
+
+// IsWord says whether a score is given by a word and not by a number.
+func IsWord(s string) bool {
+	return IsInfinite(s) || strings.EqualFold(s, "red") || strings.EqualFold(s, "yellow") || strings.EqualFold(s, "green")
+}
+
+// Int is LeadingInt where a value outside int64 is none (pcmk__scan_ll).
+func Int(s string) (v int64, ok bool) {
+	v, rest, err := scan(s)
+	if rest == s || err != nil {
+		return 0, false
+	}
+	return v, true
+}
+
+// Complaints are what the original says of a text of which def is used as far as it
+// is no integer (scan_ll).
+func Complaints(s string, def int64) (said []string) {
+	v, rest, err := scan(s)
+	switch {
+	case err != nil:
+		said = append(said, fmt.Sprintf("Integer parsed from '%s' was clipped to %d", s, v))
+	case rest == s:
+		said = append(said, fmt.Sprintf("Could not parse integer from '%s' (using %d instead): No digits found", s, def))
+	}
+	if rest != "" {
+		said = append(said, fmt.Sprintf("Characters left over after parsing '%s': '%s'", s, rest))
+	}
+	return said
 }
 
 // LeadingInt reads the integer that s starts with, as strtoll does: white
 // space, a sign, digits, and then anything. ok is false when there is no digit.
 // A value outside int64 is clamped to it.
 func LeadingInt(s string) (v int64, ok bool) {
+	v, rest, _ := scan(s)
+	return v, rest != s
+}
+
+// scan is strtoll: the integer, what follows it (all of s where there is no digit),
+// and an error where it was clamped.
+func scan(s string) (v int64, rest string, err error) {
 	i := 0
 	for i < len(s) && (s[i] == ' ' || (s[i] >= '\t' && s[i] <= '\r')) {
 		i++
@@ -84,10 +125,10 @@ func LeadingInt(s string) (v int64, ok bool) {
 		i++
 	}
 	if i == digits {
-		return 0, false
+		return 0, s, nil
 	}
-	v, _ = strconv.ParseInt(s[start:i], 10, 64) // on overflow ParseInt returns the bound
-	return v, true
+	v, err = strconv.ParseInt(s[start:i], 10, 64) // on overflow ParseInt returns the bound
+	return v, s[i:], err
 }
 
 // String writes s as Pacemaker shows it.

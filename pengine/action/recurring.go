@@ -3,7 +3,6 @@ package action
 import (
 	"strconv"
 
-	"github.com/pacesync/pacesync/internal/rules"
 	"github.com/pacesync/pacesync/pengine/constraint"
 	"github.com/pacesync/pacesync/pengine/model"
 	"github.com/pacesync/pacesync/pengine/plan"
@@ -59,7 +58,11 @@ func recurs(r *model.Resource, op *model.Op) (model.Role, bool) {
 	if plan.FindOp(r, model.Key(r.ID, op.Name, op.IntervalMS), false) == nil {
 		return 0, false
 	}
-	return rules.ParseRole(op.Role), true
+	role := r.Cluster.RoleAttr(op.Role, op.HasRole)
+	if op.HasRole && role == model.Unknown {
+		r.Cluster.Report(model.ConfigErr, "is_recurring_history", "Ignoring "+op.ID+" because "+op.Role+" is not a valid role")
+	}
+	return role, true
 }
 
 // recurActive schedules an operation where r will be active (recurring_op_for_active).

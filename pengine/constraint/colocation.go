@@ -3,7 +3,6 @@ package constraint
 import (
 	"strings"
 
-	"github.com/pacesync/pacesync/internal/rules"
 	"github.com/pacesync/pacesync/internal/score"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/model"
@@ -98,6 +97,26 @@ func (b *builder) colocation(n *xmltree.Node) {
 	}
 }
 
+// role is the role that a set speaks of.
+func (b *builder) role(s *set) model.Role {
+	v, given := s.n.Get("role")
+	return b.c.RoleAttr(v, given)
+}
+
+// named is the resource that an attribute of a colocation names, nil for one that
+// does not exist.
+func (b *builder) named(n *xmltree.Node, attr string) *model.Resource {
+	id, given := n.Get(attr)
+	r := b.resource(id)
+	if r == nil {
+		if !given {
+			id = "(null)"
+		}
+		b.c.Report(model.ConfigErr, "unpack_simple_colocation", "Ignoring constraint '"+n.ID()+"' because resource '"+id+"' does not exist")
+	}
+	return r
+}
+
 type colocSpec struct {
 	b         *builder
 	id        string
@@ -118,14 +137,20 @@ func (s *colocSpec) influences(r *model.Resource) bool {
 
 func (s *colocSpec) simple(n *xmltree.Node) {
 	b := s.b
-	dep := b.instance(n, b.resource(n.Attr("rsc")), "rsc-instance")
-	pri := b.instance(n, b.resource(n.Attr("with-rsc")), "with-rsc-instance")
+	dep, pri := b.named(n, "rsc"), b.named(n, "with-rsc")
 	if dep == nil || pri == nil {
-		b.c.Report(model.ConfigErr, "unpack_simple_colocation", "Ignoring constraint '"+s.id+"' because a resource does not exist")
 		return
 	}
+	if dep, pri = b.instance(n, dep, "rsc-instance"), b.instance(n, pri, "with-rsc-instance"); dep == nil || pri == nil {
+		return
+	}
+	if model.True(n.Attr("symmetrical")) {
+		b.c.Report(model.ConfigWarn, "unpack_simple_colocation", "The colocation constraint 'symmetrical' attribute has been removed")
+	}
+	depRole, hasDep := n.Get("rsc-role")
+	priRole, hasPri := n.Get("with-rsc-role")
 	Colocate(b.c, model.Colocation{ID: s.id, NodeAttr: n.Attr("node-attribute"), Score: s.score, Dependent: dep, Primary: pri,
-		DependentRole: rules.ParseRole(n.Attr("rsc-role")), PrimaryRole: rules.ParseRole(n.Attr("with-rsc-role")), Influence: s.influences(dep)})
+		DependentRole: b.c.RoleAttr(depRole, hasDep), PrimaryRole: b.c.RoleAttr(priRole, hasPri), Influence: s.influences(dep)})
 }
 
 func (s *colocSpec) add(id string, value score.Score, dep, pri *model.Resource, depRole, priRole model.Role, influence bool) {
@@ -141,7 +166,7 @@ func (s *colocSpec) within(st *set) {
 	if value == 0 || !st.flag("sequential", true) {
 		return
 	}
-	role := rules.ParseRole(st.attr("role"))
+	role := s.b.role(st)
 	rs, _ := s.b.resources(st)
 	ordering := st.attr("ordering")
 	for i, r := range rs {
@@ -174,7 +199,7 @@ func (s *colocSpec) between(a, z *set) {
 	if s.score == 0 {
 		return
 	}
-	roleA, roleZ := rules.ParseRole(a.attr("role")), rules.ParseRole(z.attr("role"))
+	roleA, roleZ := s.b.role(a), s.b.role(z)
 	if a.flag("sequential", true) && len(a.refs) > 0 {
 		a = a.only(0)
 	}

@@ -19,18 +19,24 @@ import (
 type builder struct {
 	c   *model.Cluster
 	doc *unpack.Doc
+
+	toldInstance, toldOrderInstance bool // that constraints on instances are deprecated
 }
 
 // Build reads the constraints section (pcmk__unpack_constraints).
 func Build(c *model.Cluster, doc *unpack.Doc) {
-	b := &builder{c, doc}
+	b := &builder{c: c, doc: doc}
 	doc.Root.Path("configuration", "constraints").Elements(func(n *xmltree.Node) {
 		if _, ok := n.Get("id"); !ok {
 			c.Report(model.ConfigErr, "pcmk__unpack_constraints", "Ignoring <"+n.Name+"> constraint without id")
 			return
 		}
-		if life := n.Child("lifetime"); life != nil && !b.lives(life) {
-			return
+		if life := n.Child("lifetime"); life != nil {
+			c.Report(model.ConfigWarn, "pcmk__unpack_constraints", "Support for 'lifetime' attribute (in "+n.ID()+") is deprecated "+
+				"(the rules it contains should instead be direct descendents of the constraint object)")
+			if !b.lives(life) {
+				return
+			}
 		}
 		switch n.Name {
 		case "rsc_order":
@@ -50,14 +56,14 @@ func Build(c *model.Cluster, doc *unpack.Doc) {
 // lives evaluates the rules of a lifetime, a deprecated element.
 func (b *builder) lives(n *xmltree.Node) bool {
 	var next rules.Change
-	ok := rules.PassAny(rules.ParseRules(n, b.doc.Lookup), &rules.Env{Now: b.c.Now, Next: &next})
+	ok := rules.PassAny(rules.ParseRules(n, b.doc.Lookup), &rules.Env{Now: b.c.Now, Problem: b.c.RuleProblem, Next: &next})
 	if next.Set {
 		b.c.Recheck(next.At.Unix)
 	}
 	return ok
 }
 
-func (b *builder) score(s string) score.Score { return score.Parse(s, b.c.Opt.Health) }
+func (b *builder) score(s string) score.Score { return b.c.Score(s) }
 
 // resource finds what a constraint names; an instance stands for its clone
 // (pcmk__find_constraint_resource).
@@ -71,10 +77,33 @@ func (b *builder) resource(id string) *model.Resource {
 
 // tag finds a template or tag that a constraint names (find_constraint_tag).
 func (b *builder) tag(id string) *model.Tag {
-	if t, ok := b.c.Templates[id]; ok {
+	t, ok := b.c.Templates[id]
+	switch {
+	case t != nil:
 		return t
+	case ok:
+		b.warn("No resource is derived from template '" + id + "'")
+		return nil
 	}
-	return b.c.Tags[id]
+	if t = b.c.Tags[id]; t == nil {
+		b.warn("No template or tag named '" + id + "'")
+	}
+	return t
+}
+
+func (b *builder) warn(text string) { b.c.Report(model.LogWarn, "find_constraint_tag", text) }
+
+// reader names the kind of a constraint as the original's functions are called.
+func reader(n *xmltree.Node) string {
+	switch n.Name {
+	case "rsc_location":
+		return "location"
+	case "rsc_colocation":
+		return "colocation"
+	case "rsc_order":
+		return "order"
+	}
+	return "rsc_ticket"
 }
 
 // set is a resource set of a constraint with its tags resolved.
@@ -82,20 +111,21 @@ type set struct {
 	id   string
 	refs []string
 	n    *xmltree.Node // its attributes
+	of   string        // kind of constraint that it is part of
 }
 
 func (s *set) attr(name string) string { return s.n.Attr(name) }
 
 // flag reads a boolean attribute of the set, def when it has none.
 func (s *set) flag(name string, def bool) bool {
-	if v, ok := s.n.Get(name); ok {
-		return model.True(v)
+	if v, ok := model.Bool(s.attr(name)); ok {
+		return v
 	}
 	return def
 }
 
 // only is the set with one of its members.
-func (s *set) only(i int) *set { return &set{id: s.id, n: s.n, refs: s.refs[i : i+1]} }
+func (s *set) only(i int) *set { return &set{id: s.id, n: s.n, refs: s.refs[i : i+1], of: s.of} }
 
 // pairs calls f with each member of a and each of z until it meets one that does not
 // exist; then it returns false.
@@ -119,7 +149,7 @@ func (b *builder) resources(s *set) (out []*model.Resource, ok bool) {
 	for _, id := range s.refs {
 		r := b.resource(id)
 		if r == nil {
-			b.c.Report(model.ConfigErr, "unpack_colocation_set", s.id+": No resource found for "+id)
+			b.c.Report(model.ConfigErr, "unpack_"+s.of+"_set", s.id+": No resource found for "+id)
 			return out, false
 		}
 		out = append(out, r)
@@ -147,12 +177,21 @@ func (b *builder) sets(n *xmltree.Node, convert bool, sides ...side) (out []*set
 	seen := map[*xmltree.Node]bool{}
 	for x := first; x != nil && !seen[x]; x = x.NextNamed() {
 		seen[x] = true
+		ref := x
 		if x = b.doc.Expand(x); x == nil {
+			b.dangling(ref)
 			return out, false
 		}
-		out = append(out, &set{id: x.ID(), n: x, refs: refs(x)})
+		out = append(out, &set{id: x.ID(), n: x, refs: refs(x), of: reader(n)})
 	}
 	return out, true
+}
+
+// dangling reports a reference that leads nowhere (expand_idref).
+func (b *builder) dangling(n *xmltree.Node) {
+	path := "No match for //" + n.Name + "[@id='" + n.Attr("id-ref") + "'] "
+	b.c.Report(model.LogErr, "get_xpath_object", path+"in /cib")
+	b.c.Report(model.LogErr, "expand_idref", path+"found in /cib: Invalid configuration")
 }
 
 // refsExpanded returns what lists the members of a set: with templates and tags
@@ -223,7 +262,7 @@ func (b *builder) endsAsSets(n *xmltree.Node, convert bool, sides []side) (out [
 			continue
 		}
 		if b.tag(id) == nil {
-			b.c.Report(model.ConfigErr, "unpack_colocation_tags", "Ignoring constraint '"+n.ID()+"' because '"+id+"' is not a valid resource or tag")
+			b.c.Report(model.ConfigErr, "unpack_"+reader(n)+"_tags", "Ignoring constraint '"+n.ID()+"' because '"+id+"' is not a valid resource or tag")
 			return nil, false
 		}
 		tags++
@@ -237,7 +276,7 @@ func (b *builder) endsAsSets(n *xmltree.Node, convert bool, sides []side) (out [
 	}
 	for _, sd := range sides {
 		id := n.Attr(sd.rsc)
-		s := &set{id: id, n: xmltree.New("resource_set")}
+		s := &set{id: id, n: xmltree.New("resource_set"), of: reader(n)}
 		if b.resource(id) != nil {
 			if !convert {
 				continue
@@ -262,8 +301,10 @@ func (b *builder) instance(n *xmltree.Node, r *model.Resource, attr string) *mod
 	if !has || r == nil {
 		return r
 	}
+	by := instanceReader(n)
+	b.oldInstance(by, attr)
 	if !r.IsClone() {
-		b.c.Report(model.ConfigErr, "unpack_simple_colocation", "Ignoring constraint '"+n.ID()+"' because resource '"+r.ID+"' is not a clone but instance '"+num+"' was requested")
+		b.c.Report(model.ConfigErr, by.name, "Ignoring constraint '"+n.ID()+"' because resource '"+r.ID+"' is not a clone but instance '"+num+"' was requested")
 		return nil
 	}
 	for _, k := range r.Children {
@@ -271,5 +312,42 @@ func (b *builder) instance(n *xmltree.Node, r *model.Resource, attr string) *mod
 			return k
 		}
 	}
+	b.c.Report(by.missing, by.name, "Ignoring constraint '"+n.ID()+"' because resource '"+r.ID+"' does not have an instance '"+num+"'")
 	return nil
+}
+
+// instanceWords is how the original speaks of instances in a kind of constraint.
+type instanceWords struct {
+	name    string
+	missing model.Gravity // of an instance that does not exist
+}
+
+func instanceReader(n *xmltree.Node) instanceWords {
+	switch n.Name {
+	case "rsc_order":
+		return instanceWords{"get_ordering_resource", model.ConfigErr}
+	case "rsc_colocation":
+		return instanceWords{"unpack_simple_colocation", model.ConfigWarn}
+	}
+	return instanceWords{"unpack_simple_rsc_ticket", model.ConfigWarn}
+}
+
+// oldInstance warns, once for orders and once for the others.
+func (b *builder) oldInstance(by instanceWords, attr string) {
+	told := &b.toldInstance
+	if by.missing == model.ConfigErr {
+		told = &b.toldOrderInstance
+	}
+	if !*told {
+		*told = true
+		b.c.Report(model.PeWarn, by.name, "Support for "+by.words(attr)+" deprecated and will be removed in a future release.")
+	}
+}
+
+// words are those in which an attribute is deprecated.
+func (w instanceWords) words(attr string) string {
+	if w.name == "get_ordering_resource" {
+		return "first-instance and then-instance is"
+	}
+	return attr + " is"
 }

@@ -58,11 +58,12 @@ func (b *builder) locate(n *xmltree.Node, r *model.Resource, role, value string,
 	if r == nil {
 		return
 	}
-	if value == "" {
-		value = n.Attr("score")
+	given := value != ""
+	if !given {
+		value, given = n.Get("score")
 	}
 	node, has := n.Get("node")
-	if !has || value == "" {
+	if !has || !given {
 		b.locateByRules(n, r, m)
 		return
 	}
@@ -72,12 +73,14 @@ func (b *builder) locate(n *xmltree.Node, r *model.Resource, role, value string,
 	}
 	l := b.newLocation(n.ID(), r, n.Attr("resource-discovery"))
 	l.Nodes = []model.NodeScore{{Node: match, Score: b.score(value)}}
-	if role == "" {
-		role = n.Attr("role")
+	filtered := role != ""
+	if !filtered {
+		role, filtered = n.Get("role")
 	}
-	if role != "" && rules.ParseRole(role) == model.Unknown {
+	switch parsed := b.c.RoleAttr(role, filtered); {
+	case filtered && parsed == model.Unknown:
 		b.c.Report(model.PeErr, "unpack_rsc_location", "Invalid constraint "+n.ID()+": Bad role "+role)
-	} else if parsed := rules.ParseRole(role); parsed == model.Stopped || parsed == model.Promoted {
+	case parsed == model.Stopped, parsed == model.Promoted:
 		l.Role = parsed
 	}
 }
@@ -90,6 +93,8 @@ func (b *builder) locateByRules(n *xmltree.Node, r *model.Resource, m *rules.Mat
 		empty = false
 		if rule := rules.ParseRule(x, b.doc.Lookup); rule != nil {
 			b.locateByRule(n, r, rule, m, &next)
+		} else {
+			b.dangling(x)
 		}
 	})
 	if next.Set {
@@ -107,21 +112,22 @@ func (b *builder) locateByRules(n *xmltree.Node, r *model.Resource, m *rules.Mat
 
 // locateByRule makes the constraint of one rule (generate_location_rule).
 func (b *builder) locateByRule(n *xmltree.Node, r *model.Resource, rule *rules.Rule, m *rules.Match, next *rules.Change) {
-	if rule.Role != "" && rules.ParseRole(rule.Role) == model.Unknown {
+	role := b.c.RoleAttr(rule.Role, rule.Role != "")
+	if rule.Role != "" && role == model.Unknown {
 		b.c.Report(model.PeErr, "generate_location_rule", "Bad role specified for "+rule.ID+": "+rule.Role)
 		return
 	}
 	l := b.newLocation(rule.ID, r, n.Attr("resource-discovery"))
 	l.Of = n.ID()
-	if l.Role = rules.ParseRole(rule.Role); l.Role == model.Unpromoted {
-		l.Role = model.Unknown
+	if role != model.Unpromoted {
+		l.Role = role
 	}
 	attr := rule.ScoreAttribute
 	if m != nil {
 		attr = m.Expand(attr)
 	}
 	for _, node := range b.c.Nodes {
-		env := rules.Env{Attrs: node.Attrs, Now: b.c.Now, Match: m, ValueSources: true, Params: r.Params(node), Meta: r.Meta, Next: next}
+		env := rules.Env{Attrs: node.Attrs, Now: b.c.Now, Problem: b.c.RuleProblem, Match: m, ValueSources: true, Params: r.Params(node), Meta: r.Meta, Next: next}
 		if !rule.Pass(&env) {
 			continue
 		}
@@ -141,6 +147,7 @@ func (b *builder) ruleScore(rule *rules.Rule, attr string, r *model.Resource, n 
 		return b.score(rule.Score)
 	}
 	if rule.ScoreAttribute == "" {
+		b.c.Report(model.PeErr, "get_node_score", "Rule "+rule.ID+": no score specified.  Assuming 0.")
 		return 0
 	}
 	v, ok := r.NodeAttr(n, attr)
@@ -197,7 +204,7 @@ func healthSum(c *model.Cluster, n *model.Node, sum score.Score) score.Score {
 	total, pos, neg := int64(sum), sum >= model.Inf, sum <= -model.Inf
 	for name, v := range n.Attrs {
 		if strings.HasPrefix(name, "#health") {
-			s := score.Parse(v, c.Opt.Health)
+			s := c.Score(v)
 			total, pos, neg = total+int64(s), pos || s >= model.Inf, neg || s <= -model.Inf
 		}
 	}

@@ -140,7 +140,13 @@ func (b *builder) order(n *xmltree.Node) {
 func (b *builder) kind(n *xmltree.Node) kind {
 	v, has := n.Get("kind")
 	if !has {
-		if s, ok := n.Get("score"); ok && b.score(s) == 0 {
+		s, scored := n.Get("score")
+		if !scored {
+			return mandatory
+		}
+		zero := b.score(s) == 0
+		b.c.ReportOnce(model.PeWarn, "get_ordering_type", "Support for 'score' in rsc_order is deprecated and will be removed in a future release (use 'kind' instead)")
+		if zero {
 			return optional
 		}
 		return mandatory
@@ -171,6 +177,9 @@ func (b *builder) symmetry(n *xmltree.Node, parent kind, parentSym string, hasPa
 	}
 	if !has && hasParent {
 		on, has = model.True(parentSym), true
+	}
+	if has && on && k == serialize {
+		b.c.Report(model.ConfigWarn, "get_ordering_symmetry", "Ignoring symmetrical for '"+n.ID()+"' because not valid with kind of 'Serialize'")
 	}
 	switch {
 	case has && on && k != serialize:
@@ -213,6 +222,15 @@ func invert(task string) string {
 	return ""
 }
 
+// inverse is invert that reports what it does not know (invert_action).
+func (b *builder) inverse(task string) string {
+	out := invert(task)
+	if out == "" {
+		b.c.Report(model.LogWarn, "invert_action", "Unknown action '"+task+"' specified in order constraint")
+	}
+	return out
+}
+
 // orderPair reads a constraint between two resources (unpack_simple_rsc_order).
 func (b *builder) orderPair(n *xmltree.Node, k kind, sym symmetry) {
 	first := b.instance(n, b.orderEnd(n, "first"), "first-instance")
@@ -237,8 +255,9 @@ func (b *builder) orderPair(n *xmltree.Node, k kind, sym symmetry) {
 	if sym != symmetric {
 		return
 	}
-	ft, tt = invert(ft), invert(tt)
+	tt, ft = b.inverse(tt), b.inverse(ft)
 	if ft == "" || tt == "" {
+		b.c.Report(model.ConfigWarn, "inverse_ordering", "Cannot invert constraint '"+n.ID()+"' (please specify inverse manually)")
 		return
 	}
 	flags = orderFlags(k, ft, inverse)
@@ -310,7 +329,8 @@ func (b *builder) orderWithin(s *set, parent kind, parentSym string, hasSym bool
 		k = b.kind(s.n)
 	}
 	task := orDefault(s.attr("action"), model.Start)
-	sequential := s.flag("sequential", true)
+	v, given := s.n.Get("sequential")
+	sequential := !given || model.True(v)
 	sym := b.symmetry(s.n, parent, parentSym, hasSym)
 	flags := orderFlags(k, task, sym)
 	rs, ok := b.resources(s)

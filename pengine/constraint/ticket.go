@@ -3,7 +3,6 @@ package constraint
 import (
 	"strings"
 
-	"github.com/pacesync/pacesync/internal/rules"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/model"
 	"github.com/pacesync/pacesync/pengine/plan"
@@ -21,7 +20,7 @@ func (b *builder) ticket(n *xmltree.Node) {
 	for _, s := range sets {
 		rs, ok := b.resources(s)
 		for _, r := range rs {
-			b.useTicket(s.id, r, t, s.attr("role"), n.Attr("loss-policy"))
+			b.useTicket(s.id, r, t, b.role(s), n.Attr("loss-policy"))
 		}
 		if !ok {
 			return
@@ -30,17 +29,20 @@ func (b *builder) ticket(n *xmltree.Node) {
 	if len(sets) > 0 || !ok {
 		return
 	}
-	r := b.instance(n, b.resource(n.Attr("rsc")), "rsc-instance")
-	if r == nil {
-		b.c.Report(model.ConfigErr, "unpack_simple_rsc_ticket", "Ignoring constraint '"+n.ID()+"' because resource '"+n.Attr("rsc")+"' does not exist")
+	id, named := n.Get("rsc")
+	if !named {
+		b.c.Report(model.ConfigErr, "unpack_simple_rsc_ticket", "Ignoring constraint '"+n.ID()+"' without resource")
 		return
 	}
-	b.useTicket(n.ID(), r, t, n.Attr("rsc-role"), n.Attr("loss-policy"))
+	if r := b.instance(n, b.resource(id), "rsc-instance"); r != nil {
+		role, given := n.Get("rsc-role")
+		b.useTicket(n.ID(), r, t, b.c.RoleAttr(role, given), n.Attr("loss-policy"))
+	}
 }
 
 // useTicket makes the constraint and what it means now (rsc_ticket_new).
-func (b *builder) useTicket(id string, r *model.Resource, t *model.Ticket, role, policy string) {
-	use := &model.TicketUse{ID: id, Rsc: r, Ticket: t, Role: rules.ParseRole(role)}
+func (b *builder) useTicket(id string, r *model.Resource, t *model.Ticket, role model.Role, policy string) {
+	use := &model.TicketUse{ID: id, Rsc: r, Ticket: t, Role: role}
 	if use.Role == model.Started {
 		use.Role = model.Unknown
 	}

@@ -188,10 +188,19 @@ func (c *Cluster) Apply(sets []rules.Set, env rules.Env, m map[string]string, ov
 		return
 	}
 	var next rules.Change
-	env.Now, env.Next = c.Now, &next
+	env.Now, env.Next, env.Problem = c.Now, &next, c.RuleProblem
 	rules.Apply(sets, &env, m, overwrite)
 	if next.Set {
 		c.Recheck(next.At.Unix)
+	}
+}
+
+// RuleProblem reports what is wrong with a rule.
+func (c *Cluster) RuleProblem(function, text string) {
+	if function == "pe__eval_attr_expr" {
+		c.Report(PeErr, function, text)
+	} else {
+		c.Report(LogErr, function, text)
 	}
 }
 

@@ -122,6 +122,9 @@ func disableInvalid(c *model.Cluster) {
 			e := a.Before[i]
 			f := e.First
 			guest := e.Type&model.Preserve == 0 && f.Rsc != nil && isGuestOf(a.Rsc, f.Node)
+			if guest {
+				c.Report(model.LogWarn, "ordering_is_invalid", "Invalid ordering constraint between "+f.Rsc.ID+" and "+a.Rsc.ID)
+			}
 			if guest || (e.Type == model.OrderLoad && a.Rsc != nil && a.Task == model.MigrateTo && hasLoop(a, a, e)) {
 				e.Type = 0
 			}

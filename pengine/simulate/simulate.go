@@ -149,7 +149,20 @@ func (s *run) read() (*pengine.Result, error) {
 	s.shown = &model.Shown{Scores: s.Scores, Utilization: s.Utilization}
 	r, err := pengine.Status(pengine.Input{CIB: s.CIB, Now: s.now(), Sanitized: s.Sanitized, Shown: s.shown})
 	s.t.shown(s.shown)
+	if err == nil {
+		s.problems(r.Cluster, 0)
+	}
 	return r, err
+}
+
+// problems tells what is wrong, after the first so many.
+func (s *run) problems(c *model.Cluster, after int) {
+	if s.Problem == nil {
+		return
+	}
+	for _, p := range c.Problems[after:] {
+		s.Problem(p)
+	}
 }
 
 // now is the time that counts: the pretended one, else that of the CIB, else the
@@ -233,15 +246,12 @@ func (s *run) decide(r *pengine.Result, printed bool) (bool, error) {
 		s.t.Begin(title)
 	}
 	s.shown.Lines = nil
+	known := len(r.Cluster.Problems)
 	r.Decide()
 	if s.Execute || s.SaveGraph != nil || s.SaveDot != nil || s.Problem != nil {
 		r.Draw(0)
 	}
-	if s.Problem != nil {
-		for _, p := range r.Cluster.Problems {
-			s.Problem(p)
-		}
-	}
+	s.problems(r.Cluster, known)
 	if title != "" {
 		s.t.shown(s.shown)
 		s.t.End()

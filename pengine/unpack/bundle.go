@@ -88,19 +88,28 @@ func (u *unpacker) bundle(r *model.Resource, n *xmltree.Node) bool {
 	return true
 }
 
+// count reads a number of at least least, which it is where none is given.
+func (u *unpacker) count(s string, given bool, least int) int {
+	if !given {
+		return least
+	}
+	return u.c.MinInt(s, least)
+}
+
 func (u *unpacker) bundleSpec(r *model.Resource, n, x *xmltree.Node) *bundleSpec {
 	b := r.Bundle
 	v, ok := x.Get("promoted-max")
 	if !ok {
-		v = x.Attr("masters")
+		v, ok = x.Get("masters")
 	}
-	b.PromotedMax = u.bounded(r, model.Int(v, 0), maxReplicas)
+	b.PromotedMax = u.bounded(r, u.count(v, ok, 0), maxReplicas)
 	if v, ok = x.Get("replicas"); !ok && b.PromotedMax > 0 {
 		b.NReplicas = b.PromotedMax
 	} else {
-		b.NReplicas = u.bounded(r, model.Int(v, 1), maxReplicas)
+		b.NReplicas = u.bounded(r, u.count(v, ok, 1), maxReplicas)
 	}
-	b.PerHost = model.Int(x.Attr("replicas-per-host"), 1)
+	v, ok = x.Get("replicas-per-host")
+	b.PerHost = u.count(v, ok, 1)
 	if b.PerHost == 1 {
 		r.Clear(model.Unique)
 	}

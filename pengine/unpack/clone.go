@@ -68,7 +68,7 @@ func (u *unpacker) bounded(r *model.Resource, n, most int) int {
 func metaInt(r *model.Resource, def int, names ...string) int {
 	for _, name := range names {
 		if v, ok := r.Meta[name]; ok {
-			return model.Int(v, 0)
+			return r.Cluster.MinInt(v, 0)
 		}
 	}
 	return def

@@ -14,58 +14,72 @@ import (
 // Option is a cluster option of the scheduler (pe_opts).
 type Option struct {
 	Name, Default string
-	Valid         func(string) bool
+	check         check
 }
 
 // Options returns the cluster options of the scheduler with their defaults.
 func Options() []Option {
 	return []Option{
 		{"no-quorum-policy", "stop", oneOf("stop", "freeze", "ignore", "demote", "suicide")},
-		{"symmetric-cluster", "true", boolean},
-		{"maintenance-mode", "false", boolean},
-		{"start-failure-is-fatal", "true", boolean},
-		{"enable-startup-probes", "true", boolean},
-		{"shutdown-lock", "false", boolean},
-		{"shutdown-lock-limit", "0", interval},
-		{"stonith-enabled", "true", boolean},
+		{"symmetric-cluster", "true", boolean()},
+		{"maintenance-mode", "false", boolean()},
+		{"start-failure-is-fatal", "true", boolean()},
+		{"enable-startup-probes", "true", boolean()},
+		{"shutdown-lock", "false", boolean()},
+		{"shutdown-lock-limit", "0", interval()},
+		{"stonith-enabled", "true", boolean()},
 		{"stonith-action", "reboot", oneOf("reboot", "off", "poweroff")},
-		{"stonith-timeout", "60s", interval},
-		{"have-watchdog", "false", boolean},
-		{"concurrent-fencing", "false", boolean},
-		{"startup-fencing", "true", boolean},
-		{"priority-fencing-delay", "0", interval},
-		{"cluster-delay", "60s", interval},
-		{"batch-limit", "0", number},
-		{"migration-limit", "-1", number},
-		{"stop-all-resources", "false", boolean},
-		{"stop-orphan-resources", "true", boolean},
-		{"stop-orphan-actions", "true", boolean},
-		{"remove-after-stop", "false", boolean},
-		{"pe-error-series-max", "-1", number},
-		{"pe-warn-series-max", "5000", number},
-		{"pe-input-series-max", "4000", number},
+		{"stonith-timeout", "60s", interval()},
+		{"have-watchdog", "false", boolean()},
+		{"concurrent-fencing", "false", boolean()},
+		{"startup-fencing", "true", boolean()},
+		{"priority-fencing-delay", "0", interval()},
+		{"cluster-delay", "60s", interval()},
+		{"batch-limit", "0", number()},
+		{"migration-limit", "-1", number()},
+		{"stop-all-resources", "false", boolean()},
+		{"stop-orphan-resources", "true", boolean()},
+		{"stop-orphan-actions", "true", boolean()},
+		{"remove-after-stop", "false", boolean()},
+		{"pe-error-series-max", "-1", number()},
+		{"pe-warn-series-max", "5000", number()},
+		{"pe-input-series-max", "4000", number()},
 		{"node-health-strategy", "none", oneOf("none", "migrate-on-red", "only-green", "progressive", "custom")},
-		{"node-health-base", "0", number},
-		{"node-health-green", "0", number},
-		{"node-health-yellow", "0", number},
-		{"node-health-red", "-INFINITY", number},
+		{"node-health-base", "0", number()},
+		{"node-health-green", "0", number()},
+		{"node-health-yellow", "0", number()},
+		{"node-health-red", "-INFINITY", number()},
 		{"placement-strategy", "default", oneOf("default", "utilization", "minimal", "balanced")},
 	}
 }
 
-func boolean(s string) bool { _, ok := model.Bool(s); return ok }
-
-func interval(s string) bool { _, ok := iso8601.IntervalMS(s); return ok }
-
-func number(s string) bool {
-	_, ok := score.LeadingInt(s)
-	return ok || s == "INFINITY" || s == "+INFINITY" || s == "-INFINITY"
+// check is how an option is checked: what it may be, and what is said of it first.
+type check struct {
+	valid    func(string) bool
+	complain func(c *model.Cluster, value string)
 }
 
-func oneOf(values ...string) func(string) bool {
-	return func(s string) bool {
+// Valid says whether the option may have that value.
+func (o *Option) Valid(value string) bool { return o.check.valid(value) }
+
+func silent(*model.Cluster, string) {}
+
+func boolean() check {
+	return check{func(s string) bool { _, ok := model.Bool(s); return ok }, silent}
+}
+
+func interval() check {
+	return check{func(s string) bool { _, ok := iso8601.IntervalMS(s); return ok }, func(c *model.Cluster, s string) { c.Interval(s) }}
+}
+
+func number() check {
+	return check{func(s string) bool { _, ok := score.Int(s); return ok || score.IsInfinite(s) }, func(c *model.Cluster, s string) { c.Int(s, 0) }}
+}
+
+func oneOf(values ...string) check {
+	return check{func(s string) bool {
 		return slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, s) })
-	}
+	}, silent}
 }
 
 // options reads the cluster options (unpack_config).
@@ -76,6 +90,7 @@ func (u *unpacker) options(n *xmltree.Node) {
 	}
 	for _, o := range Options() {
 		if v, ok := all[o.Name]; ok && !o.Valid(v) {
+			o.check.complain(u.c, v)
 			u.c.Report(model.ConfigErr, "cluster_option_value", "Using default value for cluster option '"+o.Name+"' because '"+v+"' is invalid")
 			all[o.Name] = o.Default
 		} else if !ok {

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/rules"
-	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine/model"
 )
@@ -22,10 +21,11 @@ func (u *unpacker) config(n *xmltree.Node) *config {
 	if k := u.conf[n]; k != nil {
 		return k
 	}
-	k := &config{n: n, template: n.Attr("template")}
+	name, templated := n.Get("template")
+	k := &config{n: n, template: name}
 	u.conf[n] = k
-	if k.template != "" {
-		if k.n = u.mergeTemplate(n, k.template); k.n == nil {
+	if templated {
+		if k.n = u.mergeTemplate(n, name); k.n == nil {
 			k.bad = true
 			return k
 		}
@@ -44,7 +44,12 @@ func (u *unpacker) mergeTemplate(n *xmltree.Node, name string) *xmltree.Node {
 			tmpl = t
 		}
 	})
-	if tmpl == nil || name == n.ID() {
+	if name == n.ID() {
+		u.c.Report(model.PeErr, "unpack_template", "The resource object '"+name+"' should not reference itself")
+		return nil
+	}
+	if tmpl == nil {
+		u.c.Report(model.PeErr, "unpack_template", "No template named '"+name+"'")
 		return nil
 	}
 	out := tmpl.Copy()
@@ -88,8 +93,7 @@ func (u *unpacker) ops(n *xmltree.Node) []*model.Op {
 	}
 	var out []*model.Op
 	n.Each("op", func(x *xmltree.Node) {
-		ms, _ := iso8601.IntervalMS(x.Attr("interval"))
-		op := &model.Op{ID: x.ID(), Name: x.Attr("name"), IntervalMS: ms, Timeout: x.Attr("timeout"), OnFail: x.Attr("on-fail"),
+		op := &model.Op{ID: x.ID(), Name: x.Attr("name"), IntervalMS: u.c.Interval(x.Attr("interval")), Timeout: x.Attr("timeout"), OnFail: x.Attr("on-fail"),
 			Meta: u.sets(x, "meta_attributes"), Params: u.sets(x, "instance_attributes")}
 		op.Role, op.HasRole = x.Get("role")
 		enabled, ok := model.Bool(x.Attr("enabled"))
@@ -159,7 +163,11 @@ func (u *unpacker) resource(n *xmltree.Node, instance string, parent *model.Reso
 	}
 	k := u.config(n)
 	variant, known := variantOf(n.Name)
-	if k.bad || !known {
+	if k.bad {
+		return nil
+	}
+	if !known {
+		c.Report(model.PeErr, "pe__unpack_resource", "Ignoring resource '"+n.ID()+"' of unknown type '"+n.Name+"'")
 		return nil
 	}
 	r := &model.Resource{XMLID: k.n.ID(), ID: k.n.ID(), Tag: k.n.Name, Class: k.n.Attr("class"), Type: k.n.Attr("type"),
@@ -178,11 +186,9 @@ func (u *unpacker) resource(n *xmltree.Node, instance string, parent *model.Reso
 	u.recovery(r)
 	u.requires(r)
 	remote := r.IsRemoteConn && !guest
-	if ms, ok := iso8601.IntervalMS(r.Meta["failure-timeout"]); ok {
-		r.FailureTimeout = int64(ms / 1000)
-	}
+	r.FailureTimeout = int64(c.Interval(r.Meta["failure-timeout"]) / 1000)
 	if v, ok := r.Params(nil)["reconnect_interval"]; ok && remote {
-		r.ReconnectMS, _ = iso8601.IntervalMS(v)
+		r.ReconnectMS = c.Interval(v)
 		r.FailureTimeout = int64(r.ReconnectMS / 1000)
 	}
 	if role, ok := TargetRole(r); ok {
@@ -320,6 +326,10 @@ func (u *unpacker) recovery(r *model.Resource) {
 		r.Recovery = model.RecoverBlock
 	case "stop_unexpected":
 		r.Recovery = model.RecoverStopUnexpected
+	default:
+		if v, given := m["multiple-active"]; given && !strings.EqualFold(v, "stop_start") {
+			u.c.Report(model.PeWarn, "pe__unpack_resource", v+" is not a valid value for multiple-active, using default of \"stop_start\"")
+		}
 	}
 	if v, ok := m["resource-stickiness"]; ok && !strings.EqualFold(v, "default") {
 		r.Stickiness = u.score(v)
@@ -327,6 +337,7 @@ func (u *unpacker) recovery(r *model.Resource) {
 	if v, ok := m["migration-threshold"]; ok && !strings.EqualFold(v, "default") {
 		r.MigrationThreshold = u.score(v)
 		if r.MigrationThreshold < 0 {
+			u.c.ReportOnce(model.PeWarn, "pe__unpack_resource", "migration-threshold must be non-negative, using 1 instead")
 			r.MigrationThreshold = 1
 		}
 	}
@@ -390,7 +401,7 @@ func TargetRole(r *model.Resource) (role model.Role, ok bool) {
 	if !has || strings.EqualFold(v, "started") || strings.EqualFold(v, "default") {
 		return 0, false
 	}
-	role = rules.ParseRole(v)
+	role = r.Cluster.ParseRole(v)
 	switch {
 	case role == model.Unknown:
 		r.Cluster.Report(model.ConfigErr, "get_target_role", "Ignoring 'target-role' for "+r.ID+" because '"+v+"' is not valid")
@@ -445,6 +456,9 @@ func (u *unpacker) group(r *model.Resource, n *xmltree.Node, instance string) {
 			r.Children = append(r.Children, k)
 		}
 	})
+	if len(r.Children) == 0 {
+		u.c.Report(model.ConfigWarn, "group_unpack", "Group "+r.ID+" will be ignored because it does not have any members")
+	}
 }
 
 // setupContainer connects a resource with the one it lives in (setup_container).
@@ -459,7 +473,9 @@ func (u *unpacker) setupContainer(r *model.Resource) {
 	if !ok || strings.EqualFold(id, r.ID) {
 		return
 	}
-	if k := u.c.Find(id); k != nil {
+	if k := u.c.Find(id); k == nil {
+		u.c.Report(model.PeErr, "setup_container", "Resource "+r.ID+": Unknown resource container ("+id+")")
+	} else {
 		r.Container = k
 		k.Set(model.IsContainer)
 		k.Fillers = append(k.Fillers, r)

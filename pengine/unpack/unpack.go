@@ -121,7 +121,7 @@ func (u *unpacker) sets(n *xmltree.Node, tag string) []rules.Set {
 	return rules.ParseSets(n, tag, "", u.doc.Lookup)
 }
 
-func (u *unpacker) score(s string) score.Score { return score.Parse(s, u.c.Opt.Health) }
+func (u *unpacker) score(s string) score.Score { return u.c.Score(s) }
 
 func (u *unpacker) tags(n *xmltree.Node) {
 	n.Each("tag", func(tag *xmltree.Node) {

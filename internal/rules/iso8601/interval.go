@@ -78,13 +78,13 @@ func IntervalMS(s string) (ms uint32, ok bool) {
 }
 
 // Duration reads an ISO 8601 duration (P1DT2H…) as seconds: a year has 365 days,
-// a month 30 (crm_time_parse_duration, crm_time_get_seconds).
+// a month 30; PT is none of anything, and valid (crm_time_parse_duration, crm_time_get_seconds).
 func Duration(s string) (int64, error) {
 	if len(s) < 2 || s[0] != 'P' || space(s[1]) {
 		return 0, ErrInvalid
 	}
 	var secs int64
-	inTime, any := false, false
+	inTime := false
 	for i := 1; i < len(s) && s[i] != '/' && !space(s[i]); i++ {
 		if s[i] == 'T' {
 			inTime = true
@@ -98,10 +98,7 @@ func Duration(s string) (int64, error) {
 		if m == 0 {
 			return 0, ErrInvalid
 		}
-		secs, any, i = secs+v*m, any || v != 0, j
-	}
-	if !any {
-		return 0, ErrInvalid
+		secs, i = secs+v*m, j
 	}
 	return secs, nil
 }

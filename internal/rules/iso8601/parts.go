@@ -10,7 +10,7 @@ type Parts struct {
 // ParseParts reads an ISO 8601 duration (P1M2DT3H); weeks become days
 // (crm_time_parse_duration).
 func ParseParts(s string) (Parts, error) {
-	if _, err := Duration(s); err != nil && !zeroDuration(s) {
+	if _, err := Duration(s); err != nil {
 		return Parts{}, err
 	}
 	var p Parts
@@ -37,23 +37,6 @@ func ParseParts(s string) (Parts, error) {
 		i = j
 	}
 	return p, nil
-}
-
-// zeroDuration: nothing but zeros is a duration for those who only show it.
-func zeroDuration(s string) bool {
-	if len(s) < 3 || s[0] != 'P' {
-		return false
-	}
-	digits := 0
-	for i := 1; i < len(s); i++ {
-		switch {
-		case s[i] == '0':
-			digits++
-		case s[i] != 'T' && durationUnit(s[i], true) == 0 && durationUnit(s[i], false) == 0:
-			return false
-		}
-	}
-	return digits > 0
 }
 
 // Add returns t moved by a duration: years first, then months, days, seconds (crm_time_add).
