@@ -59,6 +59,9 @@ type parser struct {
 	names [256]string
 }
 
+// longestName is how much of a name an error shows.
+const longestName = 100
+
 func (p *parser) errorf(at int, format string, args ...any) error {
 	line, col := 1, 1
 	if at > len(p.s) {
@@ -67,6 +70,11 @@ func (p *parser) errorf(at int, format string, args ...any) error {
 	before := p.s[:at]
 	line += strings.Count(before, "\n")
 	col = at - strings.LastIndexByte(before, '\n')
+	for i, a := range args {
+		if name, ok := a.(string); ok && len(name) > longestName {
+			args[i] = name[:longestName] + "…"
+		}
+	}
 	return &SyntaxError{line, col, fmt.Sprintf(format, args...), p.begun}
 }
 

@@ -123,6 +123,7 @@ type Cluster struct {
 	Opt        Options
 	Sanitized  bool // pe_flag_sanitized: only digests without private values are known
 	HaveRemote bool // some node is a remote or guest node
+	Consulted  int  // how often a resource was asked for the sake of another (package place)
 
 	Nodes     []*Node // by name
 	nodeByID  map[string]*Node

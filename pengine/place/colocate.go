@@ -35,8 +35,23 @@ func colocatedFrom(r *model.Resource, f float32, sel selection) model.Table {
 	return out
 }
 
+// maxConsulted is how often resources are asked in one decision for what others
+// think that are colocated with them. Where each of many is colocated with each
+// other, the ways along them are without number, and the original follows them all.
+const maxConsulted = 3_000_000
+
+func mayConsult(r *model.Resource) bool {
+	r.Cluster.Consulted++
+	if r.Cluster.Consulted <= maxConsulted {
+		return true
+	}
+	r.Cluster.ReportOnce(model.LogWarn, "pcmk__add_colocated_node_scores",
+		"Some colocations do not count for the scores, because too many resources are colocated with each other in circles")
+	return false
+}
+
 func colocated(r *model.Resource, t *model.Table, attr string, f float32, sel selection) (work model.Table, ok bool) {
-	if r.Is(model.Merging) {
+	if r.Is(model.Merging) || !mayConsult(r) {
 		return work, false
 	}
 	r.Set(model.Merging)

@@ -54,7 +54,7 @@ func (u *unpacker) clone(r *model.Resource, n *xmltree.Node) bool {
 // slip in one number from taking all memory; the original has no limits. Each
 // replica of a bundle is a node too, so that theirs counts twice.
 const (
-	maxInstances = 10000
+	maxInstances = 4000
 	maxReplicas  = 200
 )
 

@@ -473,13 +473,25 @@ func (u *unpacker) setupContainer(r *model.Resource) {
 	if !ok || strings.EqualFold(id, r.ID) {
 		return
 	}
-	if k := u.c.Find(id); k == nil {
+	switch k := u.c.Find(id); {
+	case k == nil:
 		u.c.Report(model.PeErr, "setup_container", "Resource "+r.ID+": Unknown resource container ("+id+")")
-	} else {
+	case inside(k, r):
+		u.c.Report(model.PeErr, "setup_container", "Resource "+r.ID+": its container "+id+" is contained in it")
+	default:
 		r.Container = k
 		k.Set(model.IsContainer)
 		k.Fillers = append(k.Fillers, r)
 	}
+}
+
+// inside says whether a resource is r or is contained in it. The original does not
+// ask and never ends when two contain each other.
+func inside(k, r *model.Resource) bool {
+	for k != nil && k != r {
+		k = k.Container
+	}
+	return k != nil
 }
 
 func (u *unpacker) linkRemote(r *model.Resource) {

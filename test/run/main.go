@@ -95,9 +95,16 @@ func long() map[string][]step {
 func main() {
 	part := flag.String("long", "", "run this part in full count; `?` lists the parts")
 	fuzz := flag.Duration("fuzz", 0, "run every fuzz target for this long")
+	covered := flag.String("cover", "", "measure which statements under this folder the tests reach")
 	flag.Parse()
 	var steps []step
 	switch {
+	case *covered != "":
+		if err := cover(*covered, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	case *fuzz > 0:
 		var err error
 		if steps, err = fuzzSteps(*fuzz); err != nil {

@@ -94,8 +94,12 @@ func Context(t testing.TB, limit time.Duration) context.Context {
 }
 
 // Bin is the repository's bin folder: bin beside the go.mod above the working directory.
+// PACESYNC_BIN may name another, with tools built to be measured.
 func Bin(t testing.TB) string {
 	t.Helper()
+	if dir := os.Getenv("PACESYNC_BIN"); dir != "" {
+		return dir
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)

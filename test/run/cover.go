@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// cover measures which statements under a folder the tests reach: its own, those of
+// test/NAME, and the tools run by the end-to-end tests that ask them about CIBs in
+// files, which are built to count as well. All of them are part of make test.
+func cover(folder string, out io.Writer) error {
+	tmp, err := os.MkdirTemp("", "cover")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	under := "./" + path.Clean(folder) + "/..."
+	tools := filepath.Join(tmp, "bin")
+	counts := filepath.Join(tmp, "counts")
+	for _, dir := range []string{tools, counts} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	unit, live := filepath.Join(tmp, "unit"), filepath.Join(tmp, "live")
+	asked := "^Test(Simulate|SimulateTexts|Verify|MonOffline|MonMistakes|ResourceOffline|ResourceChanges|CliSuite)$"
+	packages := []string{under}
+	if _, err := os.Stat(filepath.Join("test", path.Base(folder))); err == nil {
+		packages = append(packages, "./test/"+path.Base(folder))
+	}
+	for _, args := range [][]string{
+		append([]string{"test", "-count=1", "-coverpkg=" + under, "-coverprofile=" + unit}, packages...),
+		{"build", "-cover", "-coverpkg=" + under, "-o", filepath.Join(tools, "pacesync"), "./cmd/pacesync"},
+		{"run", "./cmd/pacesync", "links", tools},
+		{"test", "-count=1", "-timeout=20m", "-run=" + asked, "./test/pcmk"},
+		{"tool", "covdata", "textfmt", "-i=" + counts, "-o=" + live},
+	} {
+		cmd := exec.Command("go", args...)
+		cmd.Env = append(os.Environ(), "E2E=1", "PACESYNC_BIN="+tools, "GOCOVERDIR="+counts)
+		cmd.Stderr = os.Stderr
+		if text, err := cmd.Output(); err != nil {
+			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, text)
+		}
+	}
+	blocks := map[string]block{}
+	for _, name := range []string{unit, live} {
+		if err := readProfile(name, blocks); err != nil {
+			return err
+		}
+	}
+	if name := os.Getenv("COVERPROFILE"); name != "" {
+		if err := writeProfile(name, blocks); err != nil {
+			return err
+		}
+	}
+	coverTable(blocks, out)
+	return nil
+}
+
+// block is a stretch of code without branches: how many statements, and whether a
+// test was there.
+type block struct {
+	statements int
+	reached    bool
+}
+
+// readProfile adds a profile: lines FILE:FROM,TO STATEMENTS COUNT behind one that
+// says how it was counted.
+func readProfile(name string, blocks map[string]block) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) != 3 {
+			continue
+		}
+		n, err := strconv.Atoi(fields[1])
+		if err != nil {
+			return fmt.Errorf("%s: %q: %w", name, lines.Text(), err)
+		}
+		b := blocks[fields[0]]
+		blocks[fields[0]] = block{n, b.reached || fields[2] != "0"}
+	}
+	return lines.Err()
+}
+
+// writeProfile keeps the sum for `go tool cover -html`.
+func writeProfile(name string, blocks map[string]block) error {
+	b := []byte("mode: set\n")
+	for at, k := range blocks {
+		count := 0
+		if k.reached {
+			count = 1
+		}
+		b = fmt.Appendf(b, "%s %d %d\n", at, k.statements, count)
+	}
+	return os.WriteFile(name, b, 0o644)
+}
+
+// coverTable shows for each package how many of its statements and of its blocks,
+// each arm of a branch being one, were reached.
+func coverTable(blocks map[string]block, out io.Writer) {
+	type sum struct{ statements, reached, blocks, reachedBlocks int }
+	var names []string
+	sums := map[string]sum{}
+	for at, k := range blocks {
+		file, _, _ := strings.Cut(at, ":")
+		for _, name := range []string{path.Dir(file), "together"} {
+			s, seen := sums[name]
+			if !seen {
+				names = append(names, name)
+			}
+			s.statements, s.blocks = s.statements+k.statements, s.blocks+1
+			if k.reached {
+				s.reached, s.reachedBlocks = s.reached+k.statements, s.reachedBlocks+1
+			}
+			sums[name] = s
+		}
+	}
+	slices.Sort(names)
+	fmt.Fprintln(out, "| package | statements | reached | blocks | reached |\n|---|---:|---:|---:|---:|")
+	for _, name := range names {
+		s := sums[name]
+		short := strings.TrimPrefix(name, "github.com/pacesync/pacesync/")
+		fmt.Fprintf(out, "| %s | %d | %.1f %% | %d | %.1f %% |\n", short, s.statements, percent(s.reached, s.statements), s.blocks, percent(s.reachedBlocks, s.blocks))
+	}
+}
+
+func percent(part, of int) float64 { return 100 * float64(part) / float64(of) }

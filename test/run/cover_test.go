@@ -1,0 +1,33 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCoverTable: what one run reached counts, whichever it was; packages of one
+// name in different folders stay apart.
+func TestCoverTable(t *testing.T) {
+	blocks := map[string]block{}
+	for _, text := range []string{
+		"mode: set\ngithub.com/pacesync/pacesync/a/x.go:1.2,3.4 3 0\ngithub.com/pacesync/pacesync/a/x.go:5.2,6.4 1 1\n",
+		"mode: set\ngithub.com/pacesync/pacesync/a/x.go:1.2,3.4 3 1\ngithub.com/pacesync/pacesync/a/b/x.go:1.2,3.4 4 0\n",
+	} {
+		name := filepath.Join(t.TempDir(), "profile")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := readProfile(name, blocks); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out strings.Builder
+	coverTable(blocks, &out)
+	for _, want := range []string{"| a | 4 | 100.0 % | 2 | 100.0 % |", "| a/b | 4 | 0.0 % | 1 | 0.0 % |", "| together | 8 | 50.0 % | 3 | 66.7 % |"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
