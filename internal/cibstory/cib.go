@@ -41,7 +41,7 @@ type maker struct {
 func newMaker() *maker {
 	attr := func(name, value string) xmltree.Attr { return xmltree.Attr{Name: name, Value: value} }
 	m := &maker{cib: xmltree.New("cib", attr("validate-with", "pacemaker-3.9"), attr("epoch", "1"), attr("num_updates", "0"),
-		attr("admin_epoch", "0"), attr("have-quorum", "1"))}
+		attr("admin_epoch", "0"), attr("have-quorum", "1"), attr("crm_feature_set", "3.16.1"))}
 	config := m.cib.AddNew("configuration")
 	m.options = config.AddNew("crm_config").AddNew("cluster_property_set", attr("id", "options"))
 	m.nodes, m.resources, m.constraints = config.AddNew("nodes"), config.AddNew("resources"), config.AddNew("constraints")
@@ -143,7 +143,7 @@ func (m *maker) did(n *xmltree.Node) {
 	transition := "1:1:" + target + ":00000000-0000-0000-0000-000000000001"
 	for _, a := range [][2]string{{"id", id + suffix}, {"operation_key", key}, {"operation", op}, {"transition-key", transition},
 		{"call-id", fmt.Sprint(m.calls)}, {"rc-code", rc}, {"op-status", "0"}, {"interval", ms},
-		{"last-rc-change", "1700000000"}, {"exec-time", "0"}, {"queue-time", "0"}} {
+		{"last-rc-change", "1700000000"}, {"exec-time", "0"}, {"queue-time", "0"}, {"op-digest", noParameters}} {
 		o.Set(a[0], a[1])
 	}
 	for _, a := range n.Attrs {
@@ -156,8 +156,18 @@ func (m *maker) did(n *xmltree.Node) {
 	if _, ok := n.Get("transition-magic"); !ok {
 		o.Set("transition-magic", o.Attr("op-status")+":"+rc+";"+o.Attr("transition-key"))
 	}
-	m.history(n, id).Add(o)
+	all := m.history(n, id)
+	for old := all.Child("lrm_rsc_op"); old != nil; old = old.NextNamed() {
+		if old.ID() == o.ID() { // as in life: the last one stays
+			old.Remove()
+			break
+		}
+	}
+	all.Add(o)
 }
+
+// noParameters is the digest of an operation without parameters.
+const noParameters = "f2317cad3d54cec5d7d7aa7d0bf35cf8"
 
 func orElse(s, other string) string {
 	if s == "" {
