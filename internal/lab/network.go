@@ -109,7 +109,9 @@ func (n *Node) plug(pid, networks int) error {
 	for k := range networks {
 		fmt.Fprintf(&sw, "link add %s type veth peer name eth%d netns %d\n", n.port(k), k, pid)
 		fmt.Fprintf(&sw, "link set %s master br%d\nlink set %s up\n", n.port(k), k, n.port(k))
-		fmt.Fprintf(&node, "%slink set eth%d up\n", n.addrCommand(k), k)
+		// Large messages are cut before they leave, as on a wire: the faults at the
+		// switch are about packets.
+		fmt.Fprintf(&node, "%slink set eth%d gso_max_segs 1 up\n", n.addrCommand(k), k)
 	}
 	node.WriteString("route add default dev eth0\n") // multicast needs a route
 	if _, err := n.lab.onSwitch(sw.String(), "ip", "-batch", "-"); err != nil {

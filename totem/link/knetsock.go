@@ -260,7 +260,7 @@ func (k *KnetSockets) Send(sock int, to netip.AddrPort, data []byte, tag uint8) 
 	sa := &k.txTo[k.tx.n]
 	k.txTag[k.tx.n] = tag
 	*sa = makeSockaddr(to.Addr(), to.Port())
-	k.tx.add(fd, data, sa)
+	k.tx.addJoined(fd, data, sa, k.tx.n > 0 && *sa == k.txTo[k.tx.n-1])
 }
 
 // Flush hands the queued datagrams to the kernel, in order.
@@ -281,9 +281,9 @@ func (k *KnetSockets) sendFailed(i int, errno syscall.Errno) verdict {
 	if k.blocked.on && k.blocked.to == *to {
 		return giveUp // told already
 	}
-	switch errno {
-	case syscall.EAGAIN, syscall.ENOBUFS, syscall.ENOMEM: // full; the ring sends again what was lost
-	case syscall.EMSGSIZE:
+	switch {
+	case isFull(errno): // the ring sends again what was lost
+	case errno == syscall.EMSGSIZE:
 		k.drainErrors(k.txSock) // has the MTU
 	default:
 		if k.drainErrors(k.txSock) && !k.retried {

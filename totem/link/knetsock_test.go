@@ -160,3 +160,62 @@ func TestKnetPathAllocatesNothing(t *testing.T) {
 		t.Errorf("sending and receiving allocates %v times", n)
 	}
 }
+
+// Datagrams in a row to one peer leave as messages that the kernel cuts. They
+// arrive as they were given, whatever their lengths are.
+func TestKnetJoinedDatagrams(t *testing.T) {
+	k, a := openSockets(t, "127.0.78.1:25571", "127.0.78.2:25571", "127.0.78.3:25571")
+	for name, lengths := range map[string][]int{
+		"one length":         {1400, 1400, 1400, 1400},
+		"the last is short":  {1400, 1400, 1400, 3},
+		"a short one inside": {1400, 1400, 3, 1400, 1400, 1400},
+		"growing":            {1, 2, 3, 4, 4, 5},
+		"an empty one":       {7, 7, 0, 7, 7},
+		"many":               slices.Repeat([]int{1472}, 2*txBatch+9),
+		"large":              {40000, 40000, 1, 32000, 32000, 32000},
+	} {
+		var want [][]byte
+		for i, n := range lengths {
+			want = append(want, bytes.Repeat([]byte{byte(i + 1)}, n))
+			k.Send(0, a[1], want[i], 3)
+		}
+		k.Send(0, a[2], []byte("to another"), 3)
+		k.Flush()
+		if got, _ := takeAll(t, k, 1, len(want)); !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("%s: the datagrams are not those sent", name)
+		}
+		if got, _ := takeAll(t, k, 2, 1); string(got[0]) != "to another" {
+			t.Errorf("%s: the third got %q", name, got[0])
+		}
+	}
+	if k.tx.whole {
+		t.Error("the kernel cuts nothing")
+	}
+}
+
+// A joined message that the kernel refuses is tried as single datagrams, and what is
+// to go elsewhere leaves.
+func TestKnetJoinedDatagramsRefused(t *testing.T) {
+	k, a := openSockets(t, "127.0.78.1:25581", "127.0.78.2:25581")
+	everybody := netip.MustParseAddrPort("255.255.255.255:25581") // not without SO_BROADCAST
+	for i := range 3 {
+		k.Send(0, a[1], []byte{byte(i)}, 3)
+	}
+	for range 5 {
+		k.Send(0, everybody, []byte("x"), 4)
+	}
+	for i := range 3 {
+		k.Send(0, a[1], []byte{byte(3 + i)}, 3)
+	}
+	k.Flush()
+	got, _ := takeAll(t, k, 1, 6)
+	for i, d := range got {
+		if len(d) != 1 || d[0] != byte(i) {
+			t.Errorf("datagram %d is %x", i, d)
+		}
+	}
+	f := k.Failures()
+	if len(f) != 1 || f[0].To != everybody || f[0].Errno != syscall.EACCES || f[0].Tag != 4 || !f[0].Now {
+		t.Errorf("failures %+v, want one, EACCES of %v", f, everybody)
+	}
+}
