@@ -24,7 +24,14 @@ func CIB(snippet string) (*xmltree.Node, error) {
 	}
 	m := newMaker()
 	for n := range elements(in) {
-		m.place(n)
+		if n.Name != "did" {
+			m.place(n)
+		}
+	}
+	for n := range elements(in) {
+		if n.Name == "did" { // into the states that are there by now
+			m.did(n)
+		}
 	}
 	m.rest()
 	name(m.cib, new(int))
@@ -80,8 +87,6 @@ func (m *maker) place(n *xmltree.Node) {
 		m.constraints.Add(n.Copy())
 	case "node_state", "tickets":
 		m.status.Add(n.Copy())
-	case "did":
-		m.did(n)
 	case "fencing-topology", "op_defaults", "rsc_defaults", "tags", "acls", "alerts":
 		config.Add(n.Copy())
 	default:

@@ -37,17 +37,17 @@ func cover(folder string, out io.Writer) error {
 		packages = append(packages, "./test/"+path.Base(folder))
 	}
 	for _, args := range [][]string{
-		append([]string{"test", "-count=1", "-coverpkg=" + under, "-coverprofile=" + unit}, packages...),
-		{"build", "-cover", "-coverpkg=" + under, "-o", filepath.Join(tools, "pacesync"), "./cmd/pacesync"},
-		{"run", "./cmd/pacesync", "links", tools},
-		{"test", "-count=1", "-timeout=20m", "-run=" + asked, "./test/pcmk"},
-		{"tool", "covdata", "textfmt", "-i=" + counts, "-o=" + live},
+		append([]string{"go", "test", "-count=1", "-coverpkg=" + under, "-coverprofile=" + unit}, packages...),
+		{"go", "build", "-cover", "-coverpkg=" + under, "-o", filepath.Join(tools, "pacesync"), "./cmd/pacesync"},
+		{filepath.Join(tools, "pacesync"), "links", tools},
+		{"go", "test", "-count=1", "-timeout=20m", "-run=" + asked, "./test/pcmk"},
+		{"go", "tool", "covdata", "textfmt", "-i=" + counts, "-o=" + live},
 	} {
-		cmd := exec.Command("go", args...)
+		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Env = append(os.Environ(), "E2E=1", "PACESYNC_BIN="+tools, "GOCOVERDIR="+counts)
 		cmd.Stderr = os.Stderr
 		if text, err := cmd.Output(); err != nil {
-			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, text)
+			return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, text)
 		}
 	}
 	blocks := map[string]block{}
