@@ -104,10 +104,16 @@ func describeFailure(c *model.Cluster, a *model.Action, ms uint32) {
 		a.OnFail = model.FailDemote
 	default:
 		known = false
+		if value != "" {
+			c.Report(model.PeErr, "unpack_operation", "Resource "+r.ID+": Unknown failure type ("+value+")")
+		}
 	}
 	defaultOnFail(c, a, ms, known)
-	if v, ok := a.Meta["role_after_failure"]; ok && a.Op != nil && a.FailRole == model.Unknown {
-		a.FailRole = rules.ParseRole(v)
+	if v, ok := a.Meta["role_after_failure"]; ok && a.Op != nil {
+		c.ReportOnce(model.PeWarn, "unpack_operation", "Support for role_after_failure is deprecated and will be removed in a future release")
+		if a.FailRole == model.Unknown {
+			a.FailRole = c.ParseRole(v)
+		}
 	}
 	if a.FailRole == model.Unknown {
 		a.FailRole = model.Started
@@ -160,7 +166,11 @@ func configuredOnFail(a *model.Action) string {
 		return "ignore"
 	case low == "demote":
 		if a.Op == nil || (!strings.EqualFold(a.Op.Name, model.Promote) && !promotedMonitor(a.Op)) {
-			a.Rsc.Cluster.Report(model.ConfigErr, "unpack_operation_on_fail", "Resetting 'on-fail' for "+a.Rsc.ID+" action to default value because 'demote' is not allowed for it")
+			name := "(null)" // where only a default says so
+			if a.Op != nil {
+				name = a.Op.Name
+			}
+			a.Rsc.Cluster.Report(model.ConfigErr, "unpack_operation_on_fail", "Resetting 'on-fail' for "+a.Rsc.ID+" "+name+" action to default value because 'demote' is not allowed for it")
 			return ""
 		}
 	}

@@ -40,6 +40,9 @@ func (s *bundleSpec) hasNetwork() bool {
 	if s.controlPort == "" {
 		return false
 	}
+	if s.b.Bundle.PerHost > 1 {
+		s.b.Cluster.Report(model.PeErr, "valid_network", "Specifying the 'control-port' for "+s.prefix+" requires 'replicas-per-host=1'")
+	}
 	s.b.Bundle.PerHost = 1
 	return true
 }
