@@ -33,6 +33,11 @@ func knetConfigOf(i int, port uint16, links int) knet.Config {
 
 func newKnetPair(t *testing.T, port uint16, links int) *knetPair {
 	t.Helper()
+	return newKnetPairOf(t, func(i int) knet.Config { return knetConfigOf(i, port, links) })
+}
+
+func newKnetPairOf(t *testing.T, config func(i int) knet.Config) *knetPair {
+	t.Helper()
 	l, err := loop.New()
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +45,7 @@ func newKnetPair(t *testing.T, port uint16, links int) *knetPair {
 	l.Shared()
 	p := &knetPair{loop: l}
 	for i := range p.node {
-		k, err := OpenKnet(knetConfigOf(i, port, links), KnetOptions{SmallBuffers: true}, func(ev *knet.Event) {
+		k, err := OpenKnet(config(i), KnetOptions{SmallBuffers: true}, func(ev *knet.Event) {
 			if ev.Kind == knet.EventReachable {
 				p.ups[i] += 2*ev.N - 1
 			}
@@ -97,7 +102,19 @@ func (p *knetPair) run(t *testing.T, what string, cond func() bool) {
 
 // Two nodes find each other, and what one sends arrives whole, small or large.
 func TestKnetCarriesDatagrams(t *testing.T) {
-	p := newKnetPair(t, 25601, 2)
+	t.Run("IPv4", func(t *testing.T) { carriesDatagrams(t, newKnetPair(t, 25601, 2)) })
+	t.Run("IPv6", func(t *testing.T) {
+		needIPv6(t)
+		addr := func(node int) netip.AddrPort { return netip.AddrPortFrom(netip.IPv6Loopback(), uint16(25642+node)) }
+		carriesDatagrams(t, newKnetPairOf(t, func(i int) knet.Config {
+			cfg := knetConfigOf(i, 25642, 1)
+			cfg.Hosts[0].Links[0].Local, cfg.Hosts[0].Links[0].Remote = addr(i), addr(1-i)
+			return cfg
+		}))
+	})
+}
+
+func carriesDatagrams(t *testing.T, p *knetPair) {
 	var want [][]byte
 	sent := false
 	p.run(t, "the datagrams", func() bool {

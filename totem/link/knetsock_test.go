@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/pacesync/pacesync/internal/testneed"
 	"github.com/pacesync/pacesync/internal/testwait"
 )
 
@@ -136,6 +139,20 @@ func TestKnetAddressNotHere(t *testing.T) {
 	if f := k.Failures(); len(f) != 1 || !f[0].Now {
 		t.Errorf("failures %+v, want one", f)
 	}
+}
+
+// needIPv6 wants an address of the sixth version on this machine.
+func needIPv6(t *testing.T) {
+	t.Helper()
+	fd, err := openUDP(netip.IPv6Loopback(), 0)
+	if err != nil {
+		testneed.Missing(t, "IPv6 on the loopback interface (sysctl net.ipv6.conf.lo.disable_ipv6=0)")
+	}
+	unix.Close(fd)
+}
+
+func TestKnetSocketsOfIPv6(t *testing.T) {
+	needIPv6(t)
 	k6, a := openSockets(t, "[::1]:25542")
 	k6.Send(0, a[0], []byte("six"), 3)
 	k6.Flush()

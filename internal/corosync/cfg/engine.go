@@ -10,9 +10,11 @@
 package cfg
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/pacesync/pacesync/internal/corosync/cfg/wire"
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
@@ -145,7 +147,7 @@ func (s *Service) ringStatus(c service.Conn, _ []byte) {
 	c.Reply(wire.AppendRingStatusRes(nil, rings, service.OK), nil)
 }
 
-// ringState is one character for each node of the nodelist on a link: n for
+// ringState is one character for each node of the nodelist on a link, by node id: n for
 // this node, else 1 enabled + 2 connected + 4 by the peer's own connect; OK for
 // transports without links (totemknet.c: totemknet_ifaces_get).
 func (s *Service) ringState(link int) string {
@@ -153,8 +155,9 @@ func (s *Service) ringState(link int) string {
 	if c.Transport != config.Knet {
 		return "OK"
 	}
+	nodes := slices.SortedFunc(slices.Values(c.Nodes), func(a, b config.Node) int { return cmp.Compare(a.ID, b.ID) })
 	var out []byte
-	for _, n := range c.Nodes {
+	for _, n := range nodes {
 		if n.ID == s.host.NodeID() {
 			out = append(out, 'n')
 			continue
