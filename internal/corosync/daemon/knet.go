@@ -264,11 +264,19 @@ func (n *knetNet) activate() {
 // round, and would hear nothing of us then. The original leaves the ring there.
 func (n *knetNet) Receive() (packets [][]byte, more bool) {
 	packets, more = n.Knet.Receive()
-	if n.waiting && (n.keys.Overtaken() || n.takenInClear() != n.inClear) {
+	if n.waiting && n.overtaken() {
 		n.d.log.totem.Debug("the others use the new crypto configuration: so do we")
 		n.activate()
 	}
 	return packets, more
+}
+
+// overtaken tells that a packet came as the new configuration wants it.
+func (n *knetNet) overtaken() bool {
+	if n.d.cfg.Crypto.Enabled() {
+		return n.keys.Overtaken()
+	}
+	return n.takenInClear() != n.inClear
 }
 
 func (n *knetNet) takenInClear() uint64 {
