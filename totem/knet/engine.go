@@ -42,12 +42,12 @@ type host struct {
 	actives int
 	best    uint8 // passive: number of the link told of last
 
-	window      window
-	defrag      defrag
-	gotData     bool   // since the last untimed ping
-	seqUntimed  uint16 // of the last untimed and timed ping
-	seqTimed    uint16
-	wasReported bool
+	window     window
+	defrag     defrag
+	gotData    bool // since the last untimed ping
+	dataLast   time.Time
+	seqUntimed uint16 // of the last untimed and timed ping
+	seqTimed   uint16
 }
 
 func (h *host) reachable() bool { return h.actives > 0 }

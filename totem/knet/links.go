@@ -30,8 +30,9 @@ type link struct {
 
 	pingNext time.Time // when the next ping goes out
 	pingLast time.Time
-	retry    time.Duration // how long the last ping waited for room; 0: it went out
+	retry    time.Duration // how long the last ping waited for room; 0: pongs came since
 	pongLast time.Time     // zero: none since it was last down
+	heard    time.Time     // what silence counts from: the last pong, or later a change of the timers
 	pongs    int           // since it was last down
 	timeout  time.Duration // without a pong for so long it is down
 	backoff  int
@@ -61,12 +62,15 @@ func (l *link) setTimeout() {
 	l.timeout = l.cfg.PongTimeout*time.Duration(l.backoff) + latencyFactor*l.latency
 }
 
-// timersChanged lets new timers take effect at once. Links stay up: the original's
-// go by the new timeout from the next second on.
+// timersChanged lets new timers take effect at once. A link that is up stays so: its
+// last pong was asked for by the old interval, and may be older than the new timeout.
 func (l *link) timersChanged(now time.Time) {
 	l.setTimeout()
+	if !l.heard.IsZero() {
+		l.heard = now
+	}
 	l.samples = min(l.samples, l.cfg.Precision)
-	if next := l.pingLast.Add(l.cfg.PingInterval); l.retry == 0 && !l.pingLast.IsZero() {
+	if next := l.pingLast.Add(l.cfg.PingInterval); !l.pingLast.IsZero() {
 		if l.pingNext = next; next.Before(now) {
 			l.pingNext = now
 		}
@@ -75,10 +79,10 @@ func (l *link) timersChanged(now time.Time) {
 
 // deadline is when the link has to be looked at.
 func (l *link) deadline() time.Time {
-	if l.pongLast.IsZero() {
+	if l.heard.IsZero() {
 		return l.pingNext
 	}
-	return earlier(l.pingNext, l.pongLast.Add(l.timeout))
+	return earlier(l.pingNext, l.heard.Add(l.timeout))
 }
 
 // adjustTimeouts is the original's work of each second (threads_heartbeat.c:
@@ -98,7 +102,7 @@ func (e *Engine) heartbeat(now time.Time, h *host, l *link) {
 	if !now.Before(l.pingNext) {
 		e.ping(now, h, l, true)
 	}
-	if !l.pongLast.IsZero() && now.Sub(l.pongLast) >= l.timeout {
+	if !l.heard.IsZero() && now.Sub(l.heard) >= l.timeout {
 		e.linkDown(now, h, l)
 	}
 }
@@ -109,7 +113,7 @@ func (e *Engine) ping(now time.Time, h *host, l *link, timed bool) {
 	if timed {
 		hdr.Timed = 1
 	}
-	l.pingLast, l.pingNext, l.retry = now, now.Add(l.cfg.PingInterval), 0
+	l.pingLast, l.pingNext = now, now.Add(l.cfg.PingInterval)
 	e.fresh = false
 	data := e.build(now, &hdr, nil, 0)
 	if data == nil {
@@ -158,7 +162,7 @@ func (e *Engine) since(now time.Time, t pingTime) (time.Duration, bool) {
 func (e *Engine) onPing(now time.Time, h *host, l *link, hdr *Header, size int) {
 	l.stats.RxPingPackets++
 	l.stats.RxPingBytes += uint64(size)
-	h.followPing(hdr, &e.pool)
+	h.followPing(now, hdr, &e.pool)
 	pong := *hdr
 	pong.Type, pong.Host = TypePong, e.cfg.Self
 	data := e.build(now, &pong, nil, 0)
@@ -173,17 +177,21 @@ func (e *Engine) onPing(now time.Time, h *host, l *link, hdr *Header, size int) 
 	e.send(TypePong, h, l, data)
 }
 
+// overtaking is longer than a packet takes to come after one that was sent later.
+const overtaking = 500 * time.Millisecond
+
 // followPing takes the sequence number out of a ping. The same ping comes on all
-// links; the first one counts. A sender at 0 has just started. One that sends so
-// much that it pings for it, none of which came to us, has moved far on.
-func (h *host) followPing(hdr *Header, pool *bufferPool) {
+// links; the first one counts. A sender at 0 has just started: when its last ping
+// was of another number or, which the original does not see, when it had sent data
+// that this ping cannot have been overtaken by. One that sends so much that it
+// pings for it, none of which came to us, has moved far on.
+func (h *host) followPing(now time.Time, hdr *Header, pool *bufferPool) {
 	if hdr.Timed != 0 {
-		if hdr.Seq != h.seqTimed {
-			h.seqTimed = hdr.Seq
-			if hdr.Seq == 0 {
-				h.forget(0, pool)
-			}
+		again := h.window.top != 0 && now.Sub(h.dataLast) > overtaking
+		if hdr.Seq == 0 && (h.seqTimed != 0 || again) {
+			h.forget(0, pool)
 		}
+		h.seqTimed = hdr.Seq
 		return
 	}
 	if hdr.Seq != h.seqUntimed {
@@ -211,16 +219,16 @@ func (e *Engine) onPong(now time.Time, h *host, l *link, hdr *Header, size int) 
 	if !ok || latency > l.cfg.PongTimeout {
 		// Late, but a sign of life: the time of the last pong counts it all the same.
 		if ok {
-			l.pongLast = now
+			l.pongLast, l.heard = now, now
 		}
 		e.fresh = false
 		e.tellLink(EventPongLate, h, l, 0, 0)
 		return
 	}
-	if l.pongLast.IsZero() {
+	if l.heard.IsZero() {
 		e.fresh = false // silence counts from now on
 	}
-	l.pongLast = now
+	l.pongLast, l.heard, l.retry = now, now, 0
 	l.samples = min(l.samples+1, l.cfg.Precision)
 	mean := (l.latency*time.Duration(l.samples-1) + latency.Truncate(time.Microsecond)) / time.Duration(l.samples)
 	l.latency = mean.Truncate(time.Microsecond)
@@ -258,7 +266,7 @@ func (e *Engine) linkUp(now time.Time, h *host, l *link) {
 // linkDown starts the count of pongs anew, and takes the link down if it was up
 // (threads_heartbeat.c: _link_down).
 func (e *Engine) linkDown(now time.Time, h *host, l *link) {
-	l.pongs, l.pongLast, l.backoff = 0, time.Time{}, backoffStart
+	l.pongs, l.pongLast, l.heard, l.backoff = 0, time.Time{}, time.Time{}, backoffStart
 	l.probe.stop()
 	e.fresh = false
 	if !l.connected {

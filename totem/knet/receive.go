@@ -111,7 +111,7 @@ func (e *Engine) onData(now time.Time, h *host, l *link, hdr *Header, payload []
 		e.tellLink(EventLinkUp, h, l, 0, 0) // the line that operators look for
 		e.linkUp(now, h, l)
 	}
-	h.gotData = true
+	h.gotData, h.dataLast = true, now
 	if !h.window.fresh(hdr.Seq) {
 		e.drop(now, DropDuplicate, Event{Host: h.id})
 		return

@@ -88,7 +88,7 @@ func TestFollowPing(t *testing.T) {
 		{"one without data wipes", []step{{200, 0, 150, true}, {300, 0, 0, false}}},
 		{"the same on another link counts once", []step{{200, 0, 150, true}, {200, 0, 0, true}, {200, 0, 0, true}}},
 	} {
-		h := &host{}
+		h := &host{dataLast: epoch}
 		var pool bufferPool
 		h.window.fresh(100)
 		h.window.delivered.set(100)
@@ -97,7 +97,7 @@ func TestFollowPing(t *testing.T) {
 				h.window.fresh(s.data)
 				h.gotData = true
 			}
-			h.followPing(&Header{Type: TypePing, Seq: s.seq, Timed: s.timed}, &pool)
+			h.followPing(epoch, &Header{Type: TypePing, Seq: s.seq, Timed: s.timed}, &pool)
 			if got := h.window.delivered.has(100); got != s.keeps {
 				t.Errorf("%s: step %d: known %v", c.name, i, got)
 			}
@@ -111,11 +111,12 @@ func TestFollowPing(t *testing.T) {
 func TestPingZeroTwice(t *testing.T) {
 	h := &host{}
 	var pool bufferPool
-	h.followPing(&Header{Type: TypePing, Seq: 7, Timed: 1}, &pool)
-	h.followPing(&Header{Type: TypePing, Seq: 0, Timed: 1}, &pool)
+	h.followPing(epoch, &Header{Type: TypePing, Seq: 7, Timed: 1}, &pool)
+	h.followPing(epoch, &Header{Type: TypePing, Seq: 0, Timed: 1}, &pool)
 	h.window.fresh(1)
 	h.window.delivered.set(1)
-	h.followPing(&Header{Type: TypePing, Seq: 0, Timed: 1}, &pool)
+	h.dataLast = epoch
+	h.followPing(epoch, &Header{Type: TypePing, Seq: 0, Timed: 1}, &pool)
 	if !h.window.delivered.has(1) {
 		t.Error("the second ping of 0 emptied the window again")
 	}
