@@ -96,6 +96,21 @@ func (e *Engine) adjustTimeouts() {
 	}
 }
 
+// Paused tells that this process did not run for a while, until just now. Silence in
+// that time proves nothing about links or packet sizes: it does not count. The
+// original takes links down then that never failed.
+func (e *Engine) Paused(d time.Duration) {
+	for _, h := range e.hosts {
+		for _, l := range h.links {
+			if !l.heard.IsZero() {
+				l.heard = l.heard.Add(d)
+			}
+			l.probe.until = l.probe.until.Add(d)
+		}
+	}
+	e.fresh = false
+}
+
 // heartbeat pings when it is time, and takes the link down after silence
 // (threads_heartbeat.c: _handle_check_each).
 func (e *Engine) heartbeat(now time.Time, h *host, l *link) {
