@@ -1,3 +1,5 @@
+//go:build ignore
+
 /*
  * One host of libknet's, told by lines on stdin what to do. It is node 2 and has one
  * UDP link to node 1. Each command is answered by `NAME RC ERRNO`; beside that it
