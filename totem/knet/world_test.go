@@ -2,7 +2,6 @@ package knet
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -250,7 +249,7 @@ func (n *node) count(kind EventKind) (c int) {
 func (n *node) link(host HostID, id uint8) *link {
 	h := n.e.host(host)
 	if h == nil || h.byID[id] == nil {
-		n.w.t.Fatal(fmt.Sprintf("no link %d to host %d", id, host))
+		n.w.t.Fatalf("no link %d to host %d", id, host)
 	}
 	return h.byID[id]
 }
