@@ -214,7 +214,7 @@ func (e *Engine) apply(now time.Time, cfg Config) {
 	for i := range cfg.Hosts {
 		e.applyHost(now, &cfg.Hosts[i], policy != cfg.Policy)
 	}
-	if old != e.sizes {
+	if old.extra != e.sizes.extra || old.block != e.sizes.block {
 		e.rediscover(now)
 	}
 	e.globalMTU()

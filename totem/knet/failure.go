@@ -30,7 +30,7 @@ func (e *Engine) Failed(now time.Time, f Failure) {
 		return // removed meanwhile
 	}
 	switch {
-	case f.Errno == EMSGSIZE || f.Now && f.Errno == EPERM && f.Type != TypePing:
+	case f.Errno == EMSGSIZE || f.Now && f.Errno == EPERM && (f.Type == TypeData || f.Type == TypePMTUD):
 		e.tooBig(now, h, l, f)
 	case !f.Now:
 		e.unreachable(now, h, l, f)
@@ -48,30 +48,30 @@ func (e *Engine) Failed(now time.Time, f Failure) {
 	}
 }
 
-// tooBig looks for the MTU anew: it shrank, or the packet was a probe.
+// tooBig looks for the MTU anew: it shrank, or the packet was a probe. An ICMP error
+// may be anybody's: it only makes us look.
 func (e *Engine) tooBig(now time.Time, h *host, l *link, f Failure) {
 	if f.MTU > 0 {
 		e.tellLink(EventMTUKernel, h, l, f.MTU, 0)
 	}
-	if !l.connected || e.cfg.MTU != 0 {
+	switch {
+	case !l.connected || e.cfg.MTU != 0:
 		return
-	}
-	if l.probe.active {
-		if f.MTU < l.probe.size {
+	case l.probe.active:
+		if f.Now && f.Type == TypePMTUD && f.MTU < l.probe.size {
 			e.probeRefused(now, h, l, f.MTU)
 		}
 		return
+	case f.Now && (f.MTU == 0 || f.MTU < e.onwire(l.mtu, l.six())):
+		l.mtuProven = false
+		e.globalMTU()
 	}
 	if now.Before(l.probe.again) {
 		l.mtuLast = time.Time{} // as soon as the last search is over long enough
 		e.fresh = false
-	} else {
-		e.startSearch(now, h, l)
+		return
 	}
-	if f.MTU == 0 || f.MTU < e.onwire(l.mtu, l.six()) {
-		l.mtuProven = false
-		e.globalMTU()
-	}
+	e.startSearch(now, h, l)
 }
 
 // unreachable takes a link down when ICMP says that nobody is there.

@@ -111,6 +111,28 @@ func TestEMSGSIZEForData(t *testing.T) {
 	}
 }
 
+// TestICMPTooBig: somebody who says that packets are too big makes us look, and
+// changes nothing else; a probe that he did not see is not refused by him.
+func TestICMPTooBig(t *testing.T) {
+	w := newWorld(t, 1, 2, 1, nil)
+	w.up()
+	n := w.nodes[0]
+	for i := range 100 {
+		before := n.link(2, 0).stats.TxPMTUPackets
+		for range 10 {
+			n.e.Failed(w.now, Failure{Local: addr(1, 0), To: addr(2, 0), Errno: EMSGSIZE, MTU: 600})
+			if n.e.MTU() != 1446 {
+				t.Fatalf("MTU %d", n.e.MTU())
+			}
+		}
+		n.drain()
+		w.run(250 * time.Millisecond)
+		if sent := n.link(2, 0).stats.TxPMTUPackets - before; sent == 0 || sent > 6 || n.e.MTU() != 1446 {
+			t.Fatalf("round %d: %d probes, MTU %d", i, sent, n.e.MTU())
+		}
+	}
+}
+
 func TestErrnoTexts(t *testing.T) {
 	var seen []string
 	for _, n := range []Errno{EPERM, EINTR, EAGAIN, ENOMEM, EINVAL, ENONET, EMSGSIZE, ENETDOWN, ENETUNREACH, ECONNABORTED, ENOBUFS, ECONNREFUSED, EHOSTDOWN, EHOSTUNREACH, 77} {

@@ -258,10 +258,10 @@ func (e *Engine) found(now time.Time, h *host, l *link, onwire int) {
 	}
 	l.mtu, l.mtuProven, l.mtuLast = mtu, true, now
 	l.probe.wait, l.probe.again = 0, now.Add(discoverRetry)
-	if old != mtu {
-		e.tellLink(EventMTULink, h, l, old, mtu)
-	}
 	if e.cfg.MTU == 0 {
+		if old != mtu {
+			e.tellLink(EventMTULink, h, l, old, mtu)
+		}
 		e.tellLink(EventMTUDone, h, l, mtu, 0)
 	}
 	e.setValid(now, h, l, true)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -293,8 +294,25 @@ func (k *KnetSockets) sendFailed(i int, errno syscall.Errno) verdict {
 		k.blocked = blocked{on: true, to: *to}
 	}
 	k.retried = false
-	k.note(Failure{Sock: k.txSock, To: netip.AddrPortFrom(to.addr(), to.port()), Errno: errno, Tag: k.txTag[i], Now: true})
+	f := Failure{Sock: k.txSock, To: netip.AddrPortFrom(to.addr(), to.port()), Errno: errno, Tag: k.txTag[i], Now: true}
+	if errno == syscall.EMSGSIZE {
+		f.MTU = k.takeMTU(f.To)
+	}
+	k.note(f)
 	return giveUp
+}
+
+// takeMTU takes what the error queue said of a datagram that was too long just now out
+// of the failures: it is the same failure, and only it has the MTU. 0: nothing was said.
+func (k *KnetSockets) takeMTU(to netip.AddrPort) (mtu int) {
+	for i := len(k.failures) - 1; i >= 0; i-- {
+		if f := &k.failures[i]; !f.Now && f.Errno == syscall.EMSGSIZE && f.To == to {
+			mtu = f.MTU
+			k.failures = slices.Delete(k.failures, i, i+1)
+			break
+		}
+	}
+	return mtu
 }
 
 func (k *KnetSockets) note(f Failure) {
