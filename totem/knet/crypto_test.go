@@ -182,6 +182,31 @@ func TestCryptoTampered(t *testing.T) {
 	}
 }
 
+// TestCVE_2018_1084: packets shorter than salt, block and digest are nobody's.
+func TestCVE_2018_1084(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, suite := range [][2]string{{"aes256", "sha512"}, {"aes128", "md5"}, {"none", "sha1"}} {
+		cfg := testConfig(1, 2, 1)
+		cfg.Crypto = testKeys(t, suite[0], suite[1], 7)
+		e, err := New(epoch, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Output()
+		for n := range 200 {
+			b := make([]byte, n)
+			for i := range b {
+				b[i] = byte(rng.Uint32())
+			}
+			e.Receive(epoch, addr(1, 0), addr(2, 0), b)
+		}
+		var s Stats
+		if e.Stats(&s); s.Dropped[DropSealed] != 200 || len(e.Output().Send) != 0 {
+			t.Errorf("%v: %d of 200 dropped", suite, s.Dropped[DropSealed])
+		}
+	}
+}
+
 // TestCryptoChange: a cluster changes its key, and from no key to one and back, under
 // load: no datagram is lost, no link goes down.
 func TestCryptoChange(t *testing.T) {

@@ -320,3 +320,40 @@ func TestLatencyIsTheMean(t *testing.T) {
 		}
 	}
 }
+
+// TestEightLinks: as many links as there may be, all in use: each datagram comes
+// once, and again on the other seven, which is counted.
+func TestEightLinks(t *testing.T) {
+	w := newWorld(t, 1, 2, MaxLinks, func(c *Config) { c.Policy = PolicyActive })
+	w.up()
+	for i := range 10 {
+		w.nodes[0].send(0, make([]byte, 1+i*1000))
+	}
+	w.run(time.Second)
+	var s Stats
+	if w.nodes[1].e.Stats(&s); len(w.nodes[1].got) != 10 || s.Dropped[DropDuplicate] < 7*10 {
+		t.Errorf("%d datagrams came, %d again", len(w.nodes[1].got), s.Dropped[DropDuplicate])
+	}
+}
+
+// TestUnlistedAddress: it is never taken, and told of only where that is asked for.
+func TestUnlistedAddress(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		cfg := testConfig(1, 2, 1)
+		cfg.BlockUnlisted = told
+		e, err := New(epoch, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Output()
+		h := Header{Type: TypePing, Host: 2, Timed: 1}
+		for range 5 {
+			e.Receive(epoch, addr(1, 0), netip.MustParseAddrPort("192.0.2.1:5405"), h.append(nil))
+		}
+		out := e.Output()
+		var s Stats
+		if e.Stats(&s); len(out.Send) != 0 || s.Dropped[DropAddress] != 5 || (len(out.Events) == 1) != told || len(out.Events) > 1 {
+			t.Errorf("told %v: %d answers, %d dropped, %d events", told, len(out.Send), s.Dropped[DropAddress], len(out.Events))
+		}
+	}
+}

@@ -28,6 +28,10 @@ func (e *Engine) Receive(now time.Time, local, from netip.AddrPort, data []byte)
 	}
 	l, why := h.source(&hdr, from)
 	if l == nil {
+		if why == DropAddress && !e.cfg.BlockUnlisted {
+			e.stats.Dropped[why]++
+			return
+		}
 		e.drop(now, why, Event{Addr: from, Host: h.id, Link: hdr.Link})
 		return
 	}
