@@ -48,6 +48,8 @@ type pair struct {
 
 	toUs   [][]byte // what our engine delivered
 	toPeer []string // what libknet delivered, as hex
+	path   int      // MTU of our sends: above it, they are refused; 0: no limit
+	hint   bool     // the refusal names it
 	logs   []string // what libknet logged since the last command
 	drops  []string // what our engine dropped
 }
@@ -68,11 +70,14 @@ func buildPeer(t *testing.T) string {
 	return bin
 }
 
-// newPair starts both ends and waits for the link.
-func newPair(t *testing.T) *pair {
+// newPair starts both ends, with an MTU set by hand, and waits for the link.
+func newPair(t *testing.T) *pair { return newPairOf(t, mtu, &pair{}) }
+
+// newPairOf starts both ends; with mtu 0 both discover it.
+func newPairOf(t *testing.T, mtu int, p *pair) *pair {
 	t.Helper()
 	bin := buildPeer(t)
-	p := &pair{t: t, keys: crypt.New(rand.Reader), pack: compress.New(), lines: make(chan string, 100)}
+	*p = pair{path: p.path, hint: p.hint, t: t, keys: crypt.New(rand.Reader), pack: compress.New(), lines: make(chan string, 100)}
 	p.socket, p.local = listen(t)
 	spare, theirs := listen(t)
 	spare.Close() // its port is free now, for the peer
@@ -179,6 +184,14 @@ func (p *pair) turn() {
 	p.engine.Step(time.Now())
 	for out := p.engine.Output(); !out.Empty(); out = p.engine.Output() {
 		for _, d := range out.Send {
+			if p.path != 0 && len(d.Data)+28 > p.path {
+				f := knet.Failure{Local: d.Local, To: d.To, Type: d.Type, Errno: knet.EMSGSIZE, Now: true}
+				if p.hint {
+					f.MTU = p.path
+				}
+				p.engine.Failed(time.Now(), f)
+				continue
+			}
 			if _, err := p.socket.WriteToUDPAddrPort(d.Data, d.To); err != nil {
 				p.t.Logf("sending: %v", err)
 			}
@@ -232,6 +245,33 @@ func (p *pair) exchange(what string, message []byte) {
 	p.until(what+": our message", func(string) bool { return len(p.toPeer) > 0 })
 	if p.toPeer[0] != hex.EncodeToString(message) {
 		p.t.Fatalf("%s: we sent %d bytes, libknet got %d others", what, len(message), len(p.toPeer[0])/2)
+	}
+}
+
+// TestKnetMTU: libknet answers our probes, and we answer its, so that both find what
+// the path takes: the loopback interface everything, ours less in some cases.
+func TestKnetMTU(t *testing.T) {
+	type limit struct {
+		path int
+		hint bool
+	}
+	cases := []limit{{0, false}, {1500, false}}
+	if os.Getenv("E2E_LONG") != "" {
+		cases = append(cases, limit{9000, true}, limit{1500, true}, limit{576, false})
+	}
+	for _, c := range cases {
+		p := newPairOf(t, 0, &pair{path: c.path, hint: c.hint})
+		want := 65535 - 54
+		if c.path != 0 {
+			want = c.path - 54
+		}
+		p.until(fmt.Sprintf("data of %d bytes in a packet", want), func(string) bool { return p.engine.MTU() == want })
+		p.exchange(fmt.Sprintf("MTU %d", c.path), bytes.Repeat([]byte("mtu"), 20000))
+		var s knet.LinkStatus
+		p.engine.Status(knet.LinkKey{Host: other}, &s)
+		if s.Stats.RxPMTUPackets < 2 {
+			t.Errorf("MTU %d: %d probes and replies came", c.path, s.Stats.RxPMTUPackets)
+		}
 	}
 }
 
