@@ -79,7 +79,7 @@ func waitLinks(t *testing.T, ctx context.Context, l *lab.Lab, links int, what st
 	}
 	wait, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
-	last := ""
+	last, start := "", time.Now()
 	err := lab.Wait(wait, what, func() bool {
 		for _, n := range nodes {
 			have := knetLinks(ctx, n)
@@ -93,6 +93,7 @@ func waitLinks(t *testing.T, ctx context.Context, l *lab.Lab, links int, what st
 	if err != nil {
 		t.Fatalf("%v; last seen: %s", err, last)
 	}
+	t.Logf("%s: after %.1f s", what, time.Since(start).Seconds())
 }
 
 // connected is the usual wish: every link is up, and its MTU is known.
@@ -128,7 +129,9 @@ func underLoad(t *testing.T, ctx context.Context, nodes []*lab.Node, load string
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		for round := 0; !t.Failed(); round++ {
+		start, round := time.Now(), 0
+		defer func() { t.Logf("%d rounds of messages in %.1f s", round, time.Since(start).Seconds()) }()
+		for ; !t.Failed(); round++ {
 			sendInGroup(t, ctx, fmt.Sprintf("order%d", round), nodes, load, 20, 2*time.Minute)
 			select {
 			case <-stop:
