@@ -21,20 +21,33 @@ func knetMixes() []mix {
 	if os.Getenv("E2E_LONG") == "" && os.Getenv("MIX") == "" {
 		return []mix{{name: "2of3", ours: []string{"n1", "n3"}}}
 	}
-	all := append(mixes(), mix{name: "3of5", ours: []string{"n1", "n3", "n4"}, nodes: 5})
-	if want := os.Getenv("MIX"); want != "" {
-		all = slices.DeleteFunc(all, func(m mix) bool { return m.name != want })
+	return mixes()
+}
+
+// largeKnetMixes are knetMixes and, in full count, rings of five.
+func largeKnetMixes() []mix {
+	if os.Getenv("E2E_LONG") == "" {
+		return knetMixes()
 	}
-	return all
+	five := []mix{{name: "0of5", nodes: 5}, {name: "3of5", ours: []string{"n1", "n3", "n4"}, nodes: 5}}
+	if want := os.Getenv("MIX"); want != "" {
+		five = slices.DeleteFunc(five, func(m mix) bool { return m.name != want })
+	}
+	return append(knetMixes(), five...)
 }
 
 // knet is a configuration over knet whose links find their faults soon and whose
 // ring outlives that: a link that is just up is given ten times its timeout, which
-// has to be well below the token's.
+// has to be well below the token's. In full count, where five nodes share the
+// machine's processors and all of them send, both are longer.
 func knet(totem ...string) lab.Conf {
-	c := lab.Conf{Transport: "knet", Totem: append([]string{"token: 8000", "knet_pmtud_interval: 1"}, totem...)}
+	token, link := "token: 8000", []string{"knet_ping_interval: 100", "knet_ping_timeout: 300"}
+	if os.Getenv("E2E_LONG") != "" {
+		token, link = "token: 15000", []string{"knet_ping_interval: 250", "knet_ping_timeout: 900"}
+	}
+	c := lab.Conf{Transport: "knet", Totem: append([]string{token, "knet_pmtud_interval: 1"}, totem...)}
 	for range lab.MaxNetworks {
-		c.Interfaces = append(c.Interfaces, []string{"knet_ping_interval: 100", "knet_ping_timeout: 300"})
+		c.Interfaces = append(c.Interfaces, slices.Clone(link))
 	}
 	return c
 }
@@ -205,7 +218,7 @@ func knetCases() []knetCase {
 // compression: every byte is right and the order is the same everywhere.
 func TestKnetOrder(t *testing.T) {
 	labtest.Long(t, "TestKnetSmall")
-	for _, m := range knetMixes() {
+	for _, m := range largeKnetMixes() {
 		t.Run(m.name, func(t *testing.T) {
 			load := clientProgram(t, "load")
 			l := upMix(t, m, lab.MaxNetworks)
@@ -244,7 +257,7 @@ func orderOver(t *testing.T, l *lab.Lab, load string, c knetCase) {
 // links; content and order, a link cut and back, smaller and larger cables, all
 // without a change of membership.
 func TestKnetSmall(t *testing.T) {
-	for _, m := range knetMixes() {
+	for _, m := range largeKnetMixes() {
 		t.Run(m.name, func(t *testing.T) {
 			ctx := labtest.Context(t, 2*time.Minute)
 			load := clientProgram(t, "load")

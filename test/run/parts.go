@@ -27,6 +27,9 @@ const (
 	offlineTests = "Offline$"
 )
 
+// knetTests are those of rings over knet that break no links.
+const knetTests = "^TestKnet(Small|Order|Rekey|LinksAtReload|Stranger|ShortKey|PcsConf|Tools)$"
+
 // shares is that list.
 func shares() []share {
 	named := strings.Join([]string{cibTests, controlTests, killTests, clusterTests, execTests, fenceTests, wrongTests, offlineTests}, "|")
