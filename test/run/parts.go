@@ -36,7 +36,8 @@ func shares() []share {
 	pcmk := []string{"pcmk"}
 	return []share{
 		{part: "mixed", title: "mixed rings, 10,000 messages", packages: []string{"e2e"}, run: "^TestMixed"},
-		{part: "knet", title: "rings over knet: encryption, compression, links, MTUs, keys, hostile packets", packages: []string{"e2e", "knet"}, run: "^TestKnet"},
+		{part: "knet", title: "rings over knet: encryption, compression, reloads, tools", packages: []string{"e2e"}, run: knetTests},
+		{part: "knet-faults", title: "rings over knet: links, MTUs, start, hostile packets; our knet and libknet", packages: []string{"e2e", "knet"}, run: "^TestKnet", skip: knetTests},
 		{part: "hogs", title: "10 minutes under load", packages: []string{"e2e"}, run: "^TestHogs"},
 		{part: "ring", title: "corosync: daemon, tools, libraries, lab, IPMI", packages: []string{"e2e", "ipc", "clients", "tools", "ipmi"}, skip: "^Test(Mixed|Knet|Hogs)"},
 		{part: "files", title: "CIB, schemas and patches beside the original's tools", packages: []string{"cib", "schema"}},
