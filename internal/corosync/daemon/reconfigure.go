@@ -20,7 +20,7 @@ func (r reconfigurer) Config() *config.Config { return r.d.cfg }
 // has keys. A node that knows the new key only after others use it loses their
 // packets until then. Names that have to be asked for may take longer; the token must
 // not wait for them.
-const prepareWait = 40 * time.Millisecond
+const prepareWait = 250 * time.Millisecond
 
 // Prepare reads and checks the file away from the loop.
 func (r reconfigurer) Prepare(kept *cmap.Map, prev *config.Config, done func(*config.Reload)) {
