@@ -14,7 +14,7 @@ import (
 )
 
 // cover measures which statements under a folder the tests reach: its own, those of
-// test/NAME, and the tools run by the end-to-end tests that ask them about CIBs in
+// the tools and of test/NAME, and the tools run by the end-to-end tests that ask them about CIBs in
 // files, which are built to count as well. All of them are part of make test.
 func cover(folder string, out io.Writer) error {
 	tmp, err := os.MkdirTemp("", "cover")
@@ -32,7 +32,7 @@ func cover(folder string, out io.Writer) error {
 	}
 	unit, live := filepath.Join(tmp, "unit"), filepath.Join(tmp, "live")
 	asked := "^Test(Simulate|SimulateTexts|Verify|MonOffline|MonMistakes|ResourceOffline|ResourceChanges|CliSuite)$"
-	packages := []string{under}
+	packages := []string{under, "./internal/tools/..."}
 	if _, err := os.Stat(filepath.Join("test", path.Base(folder))); err == nil {
 		packages = append(packages, "./test/"+path.Base(folder))
 	}
