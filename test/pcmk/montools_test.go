@@ -19,7 +19,7 @@ const toolResources = `<resources><group id="g"><primitive id="p1" class="ocf" p
 func liveText(t *testing.T, n *lab.Node, path string, args ...string) outcome {
 	t.Helper()
 	res := on(t, n, append([]string{path}, args...)...)
-	mask := regexp.MustCompile(`(Last updated: |last_update time="|last_updated="|last updated )[-A-Z0-9a-z :]+`)
+	mask := regexp.MustCompile(`(Last updated: (?:</span><span>)?|last_update time="|last_updated="|last updated )[-A-Z0-9a-z :]+`)
 	clean := func(s string) string { return mask.ReplaceAllString(strings.ReplaceAll(s, path, "TOOL"), "${1}T") }
 	return outcome{res.Code, clean(res.Stdout), clean(res.Stderr)}
 }
@@ -53,7 +53,11 @@ func TestMonToolsLive(t *testing.T) {
 		"-m -p priority -v 5 -r g", "-m -d priority -r g", "-p fake -v x -r p2") {
 		var said [2]outcome
 		var made [2]string
+		start := holder(t, n)
 		for i, path := range toolPaths(t, "crm_resource") {
+			if args == "-B -r g" && holder(t, n) != start { // it bans the group from where it is
+				bring(t, n, start)
+			}
 			away(t, n, args)
 			said[i] = liveText(t, n, path, strings.Fields(args)...)
 			made[i] = on(t, n, "cibadmin", "-Q", "-o", "configuration").Stdout
@@ -115,7 +119,22 @@ func away(t *testing.T, n *lab.Node, args string) {
 	if !ok || holder(t, n) != target {
 		return
 	}
-	on(t, n, "crm_resource", "-B", "-r", "g", "-N", target)
+	leave(t, n, target)
+}
+
+// bring has the group on a node of two.
+func bring(t *testing.T, n *lab.Node, to string) {
+	t.Helper()
+	leave(t, n, holder(t, n))
+	if at := holder(t, n); at != to {
+		t.Fatalf("the group is on %s, want %s", at, to)
+	}
+}
+
+// leave moves the group off a node and takes back what moved it.
+func leave(t *testing.T, n *lab.Node, from string) {
+	t.Helper()
+	on(t, n, "crm_resource", "-B", "-r", "g", "-N", from)
 	toolsSettled(t, n)
 	on(t, n, "cibadmin", "-R", "-o", "constraints", "-X", "<constraints/>")
 	toolsSettled(t, n)
@@ -170,7 +189,7 @@ func TestRestartLive(t *testing.T) {
 	}
 	toolsSettled(t, n)
 	compareLive(t, n, "crm_resource", "-a -r g", "-A -r p1", "-A -r c --output-as=xml", "--digests -r p1 -N "+holder(t, n), "--digests -r p1 --output-as=xml -N "+holder(t, n), "--wait")
-	for _, args := range []string{"--restart -r p1", "--restart -r g -T 60s", "--restart -r p2 -N " + holder(t, n), "--restart -r c -N " + holder(t, n), "--restart -r p3", "--restart -r nix"} {
+	for _, args := range []string{"--restart -r p1", "--restart -r g -T 60s", "--restart -r p2 -N " + holder(t, n), "--restart -r g --output-as=xml", "--restart -r c --output-as=xml -N " + holder(t, n), "--restart -r c -N " + holder(t, n), "--restart -r p3", "--restart -r nix"} {
 		var said [2]outcome
 		var made [2]string
 		for i, path := range toolPaths(t, "crm_resource") {

@@ -1,6 +1,7 @@
 package pcmk
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -72,6 +73,10 @@ func TestISO8601(t *testing.T) {
 -D PT1S
 -D PT61S
 -D P1W
+-D PT
+-D PT -s
+-d 2020-01-31 -D PT
+-d 2020-01-01T
 -D P0D
 -d 2020-01-31 -D P1M
 -d 2020-02-29 -D P1Y
@@ -90,4 +95,11 @@ func TestISO8601(t *testing.T) {
 -x
 -n -E x -d 2020-01-01
 `)
+	for _, date := range []string{"2020-01-01  10:30:15Z", "2020-01-01 ", "2020-01-01 10:30:15 +02:00", "2020-01-01 10:30:15 Z", ""} {
+		args := []string{"-d", date, "-O"}
+		want := runTool(t, "/usr/sbin/iso8601", "iso8601", "", args)
+		if got := runTool(t, filepath.Join(labtest.Bin(t), "iso8601"), "iso8601", "", args); got != want {
+			t.Errorf("%q: got %+v, want %+v", args, got, want)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Time is a moment with the offset of the zone it was given in.
@@ -210,8 +211,12 @@ func zone(s string) (int, bool) {
 	return v, ok
 }
 
-// clock reads H:M:S, H:M or HHMMSS as seconds (crm_time_parse_sec).
+// clock reads H:M:S, H:M or HHMMSS as seconds, nothing at all as midnight
+// (crm_time_parse_sec).
 func clock(s string) (int, bool) {
+	if s = strings.TrimLeftFunc(s, unicode.IsSpace); s == "" {
+		return 0, true
+	}
 	f, n := scanInts(s, ':')
 	if n == 1 {
 		if v, ok := fixedInts(s, 2, 2, 2); ok {
