@@ -1,21 +1,35 @@
 package xmltree
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
 
 // Append writes n as libxml2 does without formatting (xmlNodeDump, format 0).
-func (n *Node) Append(b []byte) []byte { return appendLibxml(b, n, 0, false) }
+func (n *Node) Append(b []byte) []byte { return appendLibxml(b, n, 0, false, false) }
 
 // AppendIndent writes n as libxml2 does with formatting (xmlNodeDump, format 1):
-// two spaces per level, and nothing changed inside an element that holds text.
-func (n *Node) AppendIndent(b []byte) []byte { return append(appendLibxml(b, n, 0, true), '\n') }
+// two spaces per level, and nothing changed inside an element that holds text. As
+// in the documents that programs print, what is not ASCII becomes references.
+func (n *Node) AppendIndent(b []byte) []byte { return append(appendLibxml(b, n, 0, true, true), '\n') }
 
 // String is Append as a string.
 func (n *Node) String() string { return string(n.Append(nil)) }
 
-func appendLibxml(b []byte, n *Node, depth int, format bool) []byte {
+func appendLibxml(b []byte, n *Node, depth int, format, ascii bool) []byte {
+	plain := func(from int) {
+		if ascii {
+			b = appendReferences(b[:from], b[from:])
+		}
+	}
 	switch n.Kind {
 	case Text:
-		return appendText(b, n.Name)
+		from := len(b)
+		b = appendText(b, n.Name)
+		plain(from)
+		return b
 	case CData:
 		return append(append(append(b, "<![CDATA["...), n.Name...), "]]>"...)
 	case Comment:
@@ -24,7 +38,10 @@ func appendLibxml(b []byte, n *Node, depth int, format bool) []byte {
 	b = append(append(b, '<'), n.Name...)
 	for i := range n.Attrs {
 		b = append(append(append(b, ' '), n.Attrs[i].Name...), '=', '"')
-		b = append(appendAttr(b, n.Attrs[i].Value), '"')
+		from := len(b)
+		b = appendAttr(b, n.Attrs[i].Value)
+		plain(from)
+		b = append(b, '"')
 	}
 	if n.First == nil {
 		return append(b, '/', '>')
@@ -39,12 +56,30 @@ func appendLibxml(b []byte, n *Node, depth int, format bool) []byte {
 		if format {
 			b = appendBreak(b, depth+1)
 		}
-		b = appendLibxml(b, c, depth+1, format)
+		b = appendLibxml(b, c, depth+1, format, ascii)
 	}
 	if format {
 		b = appendBreak(b, depth)
 	}
 	return append(append(append(b, '<', '/'), n.Name...), '>')
+}
+
+// appendReferences appends text, which may lie behind b in the same memory, with
+// references for what is not ASCII (xmlSerializeHexCharRef).
+func appendReferences(b, text []byte) []byte {
+	if !slices.ContainsFunc(text, func(c byte) bool { return c >= utf8.RuneSelf }) {
+		return append(b, text...)
+	}
+	for _, r := range string(text) {
+		if r < utf8.RuneSelf {
+			b = append(b, byte(r))
+			continue
+		}
+		b = append(b, "&#x"...)
+		b = append(b, strings.ToUpper(strconv.FormatInt(int64(r), 16))...)
+		b = append(b, ';')
+	}
+	return b
 }
 
 func appendBreak(b []byte, depth int) []byte { return appendPad(append(b, '\n'), depth) }
