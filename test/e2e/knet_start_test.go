@@ -38,14 +38,15 @@ func TestKnetStartSkew(t *testing.T) {
 				cancel()
 				must(t, err)
 				t.Logf("skew %v: one ring after %.1f s", skew, time.Since(start).Seconds())
-				for _, n := range l.Members() {
-					log := n.Path("/var/log/corosync/corosync.log")
-					text, err := os.ReadFile(log)
+				for _, n := range l.Members() { // before any of them stops
+					text, err := os.ReadFile(n.Path("/var/log/corosync/corosync.log"))
 					must(t, err)
 					if bytes.Contains(text, []byte("within the non-primary component")) {
 						t.Errorf("skew %v: %s was quorate and lost it:\n%s", skew, n.Name(), text)
 					}
-					must(t, n.Stop(ctx, lab.PartCorosync), os.Truncate(log, 0))
+				}
+				for _, n := range l.Members() {
+					must(t, n.Stop(ctx, lab.PartCorosync), os.Truncate(n.Path("/var/log/corosync/corosync.log"), 0))
 				}
 			}
 		})
