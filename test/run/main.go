@@ -72,7 +72,9 @@ func long() map[string][]step {
 		"demo":          demos["demo"],
 		"demo-corosync": demos["demo-corosync"],
 		"sim": {goTest("totem simulator, 10,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestSeeds$",
-			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going")},
+			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going"),
+			goTest("totem simulator over knet, 5,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestKnetSeeds$",
+				"./totem/totemtest", "-seeds=5000", "-base=1", "-keep-going")},
 		"pengine": {
 			goTest("scheduler beside the original, 20,000 generated CIBs", full, "-count=1", "-v", "-timeout=180m", "-run=^TestGenerated$|^TestClasses$",
 				"./test/pengine", "-seeds=20000", "-base=1", "-time=170m"),

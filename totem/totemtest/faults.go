@@ -82,6 +82,10 @@ func (w *World) strike(i int) {
 		}
 	case Flood:
 		w.flood(n, f.N, int(f.D))
+	case Filler, Burn, Replay, StaleWrap, Forge:
+		if n.eng != nil && !n.paused && w.plan.Knet != nil {
+			w.knetStrike(f, n)
+		}
 	default:
 		w.lasting(i, f, n)
 	}
@@ -91,6 +95,7 @@ func (w *World) strike(i int) {
 func (w *World) lasting(i int, f *Fault, n *node) {
 	w.active[i] = true
 	w.conditions()
+	w.knetChanged(f)
 	w.queue.Put(w.now+f.For, event{kind: evFaultEnd, arg: int32(i)})
 	if f.Kind == LinkDown {
 		w.link(n, false)
@@ -109,6 +114,7 @@ func (w *World) faultEnd(i int) {
 	}
 	w.active[i] = false
 	w.conditions()
+	w.knetChanged(f)
 	if f.Kind == LinkDown {
 		w.link(&w.nodes[f.Node], true)
 	}
@@ -116,7 +122,7 @@ func (w *World) faultEnd(i int) {
 
 // conditions computes the state of the network from the active faults.
 func (w *World) conditions() {
-	c := conditions{types: w.net.conds.types[:0], dups: w.net.conds.dups[:0]}
+	c := conditions{types: w.net.conds.types[:0], dups: w.net.conds.dups[:0], links: w.net.conds.links[:0]}
 	for i, on := range w.active {
 		if on {
 			c.apply(&w.plan.Faults[i], len(w.nodes))
@@ -127,6 +133,9 @@ func (w *World) conditions() {
 
 // link tells a node that its interface changed, if it did.
 func (w *World) link(n *node, up bool) {
+	if w.plan.Knet != nil {
+		return // knet has no word for it: the links fall silent
+	}
 	if n.eng == nil || n.paused || up == w.net.conds.down.Has(n.idx) {
 		return
 	}
@@ -180,6 +189,7 @@ func (w *World) heal() {
 	clear(w.active)
 	clear(w.waitState)
 	w.conditions()
+	w.knetChanged(nil)
 	for i := range w.nodes {
 		n := &w.nodes[i]
 		n.crashFault = -1
@@ -191,7 +201,7 @@ func (w *World) heal() {
 		case n.paused:
 			w.resume(n)
 		}
-		if n.eng != nil && down.Has(i) {
+		if n.eng != nil && down.Has(i) && w.plan.Knet == nil {
 			w.step(n, srp.Event{Kind: srp.EvLink, Up: true})
 		}
 	}

@@ -90,7 +90,12 @@ func (p *Plan) settleTime() time.Duration {
 			token = max(token, p.Faults[i].D)
 		}
 	}
-	return 8*token + 8*token*6/5 + 3*time.Second
+	settle := 8*token + 8*token*6/5 + 3*time.Second
+	if p.Knet != nil {
+		// Before that links come up, or are noticed to be down after one that was.
+		settle += 12*p.Knet.PongTimeout + time.Duration(p.Knet.PongCount+3)*p.Knet.PingInterval
+	}
+	return settle
 }
 
 // finalPhase is the end of every run: all faults are gone, the ring must form,

@@ -23,6 +23,7 @@ type node struct {
 	lives []ProcID
 	proc  ProcID
 	eng   *pg.Engine // nil: not running
+	knet  knetNode
 
 	timer         time.Duration // -1: not armed
 	slop          time.Duration
@@ -41,7 +42,7 @@ type node struct {
 }
 
 func newNode(idx int, id wire.NodeID) node {
-	return node{idx: idx, id: id, timer: -1, crashFault: -1}
+	return node{idx: idx, id: id, timer: -1, crashFault: -1, knet: knetNode{timer: -1}}
 }
 
 func (w *World) state(n *node) State {
@@ -71,8 +72,9 @@ func (w *World) start(n *node) {
 	if w.verbose(1) {
 		w.logf("n%d (node %d) starts, life %d, ring id file %d", n.idx, n.id, len(n.lives)-1, n.disk)
 	}
+	w.knetStart(n)
 	w.step(n, srp.Event{Kind: srp.EvStart})
-	if n.eng != nil && w.net.conds.down.Has(n.idx) {
+	if n.eng != nil && w.plan.Knet == nil && w.net.conds.down.Has(n.idx) {
 		w.step(n, srp.Event{Kind: srp.EvLink, Up: false})
 	}
 }
@@ -86,6 +88,7 @@ func (w *World) kill(n *node, how string) {
 		w.logf("n%d dies %s", n.idx, how)
 	}
 	n.eng, n.timer, n.paused = nil, -1, false
+	n.knet = knetNode{timer: -1}
 	for _, ev := range n.inbox {
 		w.net.drop(ev.arg)
 	}
@@ -103,6 +106,7 @@ func (w *World) resume(n *node) {
 	}
 	n.paused = false
 	w.configure(n)
+	w.knetResume(n)
 	if w.verbose(1) {
 		w.logf("n%d goes on, %d packets waited", n.idx, len(n.inbox))
 	}

@@ -55,7 +55,7 @@ const (
 	Reconfigure                      // all nodes get a token timeout of D
 	Flood                            // Node submits N messages of D (as a number) bytes at once
 	Hostile                          // Node receives Packet; only in plans with Hostile set
-	faultKinds
+	faultKinds                       // those of links follow (knetplan.go)
 )
 
 var faultNames = [...]string{
@@ -66,7 +66,12 @@ var faultNames = [...]string{
 }
 
 // String is the name used in traces.
-func (k FaultKind) String() string { return faultNames[k] }
+func (k FaultKind) String() string {
+	if k >= faultKinds {
+		return linkFaultNames[k-faultKinds]
+	}
+	return faultNames[k]
+}
 
 // Fault is one thing that goes wrong, for a while.
 type Fault struct {
@@ -119,6 +124,10 @@ func (f Fault) String() string {
 	case CrashWrite:
 		fmt.Fprintf(&b, " n%d at point %d", f.Node, f.N)
 	default:
+		if f.Kind >= faultKinds {
+			f.linkText(&b)
+			break
+		}
 		fmt.Fprintf(&b, " n%d", f.Node)
 	}
 	if f.When != AnyState {
@@ -167,6 +176,8 @@ type Plan struct {
 	// Hostile plans hold packets that no node would send: only survival and
 	// convergence are judged.
 	Hostile bool
+	// Knet puts knet between the nodes and the network; nil: plain datagrams.
+	Knet *KnetPlan
 }
 
 // Load is what applications send.
@@ -185,6 +196,9 @@ func (p *Plan) String() string {
 	fmt.Fprintf(&b, "seed %d: %d nodes %v, token %v consensus %v window %d/%d mtu %d seqstart %#x, latency %v±%v in-order=%v, sync %d, load %.0f/s up to %d (1 in %d up to %d)\n",
 		p.Seed, len(p.IDs), p.IDs, c.Token, c.Consensus, c.WindowSize, c.MaxMessages, c.NetMTU, uint32(c.SeqStart),
 		p.Latency, p.Jitter, p.InOrder, p.Sync, p.Load.Rate, p.Load.MaxSize, p.Load.BigEvery, p.Load.BigSize)
+	if p.Knet != nil {
+		fmt.Fprintf(&b, "  %v\n", p.Knet)
+	}
 	for i, s := range p.Starts {
 		if s > 0 {
 			fmt.Fprintf(&b, "  n%d starts at %v\n", i, s)

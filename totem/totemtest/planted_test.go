@@ -21,7 +21,7 @@ var flagPlanted = flag.Bool("planted", false, "run every planted bug with up to 
 
 // quickPlanted are the bugs that every test run plants, and how many seeds
 // they may take: enough to notice that the judges went blind.
-var quickPlanted = []string{"aru", "fragment"}
+var quickPlanted = []string{"aru", "fragment", "knet-fragment-last", "knet-link-spoof"}
 
 const (
 	quickPlantedSeeds = 150
@@ -38,6 +38,9 @@ type plant struct {
 	file, old, new string
 }
 
+// knet tells whether the bug is in knet: then the seeds run over it.
+func (p *plant) knet() bool { return strings.HasPrefix(p.file, "totem/knet/") }
+
 // TestPlantedBugs is the test of the whole simulator: a core with one error
 // must be found out by a seed.
 func TestPlantedBugs(t *testing.T) {
@@ -45,8 +48,14 @@ func TestPlantedBugs(t *testing.T) {
 		t.Skip("builds copies of the module")
 	}
 	plants := readPlants(t)
-	if *flagPlanted && len(plants) < 12 {
-		t.Errorf("%d bugs planted, 12 wanted", len(plants))
+	inKnet := 0
+	for _, p := range plants {
+		if p.knet() {
+			inKnet++
+		}
+	}
+	if min(inKnet, len(plants)-inKnet) < 12 {
+		t.Errorf("%d bugs planted in the ring and %d in knet, 12 wanted in each", len(plants)-inKnet, inKnet)
 	}
 	var table strings.Builder
 	for _, p := range plants {
@@ -59,7 +68,7 @@ func TestPlantedBugs(t *testing.T) {
 			if *flagPlanted {
 				seeds = fullPlantedSeeds
 			}
-			needed, property := huntPlanted(t, bin, seeds)
+			needed, property := huntPlanted(t, bin, seeds, p.knet())
 			if needed == 0 {
 				t.Fatalf("not found in %d seeds: %s", seeds, p.what)
 			}
@@ -125,7 +134,7 @@ func buildPlanted(t *testing.T, p plant) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for _, part := range []string{"go.mod", "go.sum", "totem/wire", "totem/srp", "totem/pg", "totem/totemtest", "internal/sim"} {
+	for _, part := range []string{"go.mod", "go.sum", "totem/wire", "totem/srp", "totem/pg", "totem/knet", "totem/totemtest", "internal/sim"} {
 		copyTree(t, filepath.Join(root, part), filepath.Join(dir, part))
 	}
 	target := filepath.Join(dir, p.file)
@@ -184,11 +193,12 @@ var foundLine = regexp.MustCompile(`(?m)^FOUND after (\d+) seeds: (.*)$`)
 
 // huntPlanted runs seeds on a planted core until one fails, and returns how
 // many that took and which promise it broke; 0 when none did.
-func huntPlanted(t *testing.T, bin string, seeds int) (int, string) {
+func huntPlanted(t *testing.T, bin string, seeds int, knet bool) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), plantedTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, bin, "-test.run=^TestHunt$", "-hunt", "-seeds="+strconv.Itoa(seeds), fmt.Sprintf("-base=%d", *flagBase))
+	cmd := exec.CommandContext(ctx, bin, "-test.run=^TestHunt$", "-hunt", "-seeds="+strconv.Itoa(seeds), fmt.Sprintf("-base=%d", *flagBase),
+		fmt.Sprintf("-knet=%v", knet))
 	cmd.Dir = t.TempDir()
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -205,16 +215,22 @@ func huntPlanted(t *testing.T, bin string, seeds int) (int, string) {
 	return 0, ""
 }
 
-var flagHunt = flag.Bool("hunt", false, "run seeds one by one until one fails and print the finding in one line")
+var (
+	flagHunt = flag.Bool("hunt", false, "run seeds one by one until one fails and print the finding in one line")
+	flagKnet = flag.Bool("knet", false, "with -hunt: over knet")
+)
 
 // TestHunt is what runs in a planted copy.
 func TestHunt(t *testing.T) {
 	if !*flagHunt {
 		t.Skip("only for planted copies")
 	}
-	w := NewWorld()
+	w, draw := NewWorld(), FromSeed
+	if *flagKnet {
+		draw = KnetFromSeed
+	}
 	for i := range *flagSeeds {
-		res := w.Run(FromSeed(*flagBase + i))
+		res := w.Run(draw(*flagBase + i))
 		if len(res.Violations) > 0 {
 			fmt.Printf("FOUND after %d seeds: %s\n", i+1, res.Violations[0].Property)
 			return

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pacesync/pacesync/internal/sim"
+	"github.com/pacesync/pacesync/totem/knet"
 )
 
 // selfDelay is how long a datagram to oneself takes.
@@ -17,6 +18,7 @@ const slowQueue = 400 * time.Millisecond
 type packet struct {
 	data []byte
 	refs int32
+	knet knetPacket
 }
 
 // conditions is what is wrong with the network now, computed from the active
@@ -32,6 +34,7 @@ type conditions struct {
 	cut      [maxNodes]Mask // cut[from].Has(to)
 	rate     [maxNodes]int  // bytes per second, 0: no limit
 	down     Mask
+	links    []Fault // active faults of links
 }
 
 // apply adds one active fault.
@@ -66,6 +69,10 @@ func (c *conditions) apply(f *Fault, nodes int) {
 		c.rate[f.Node] = f.N
 	case LinkDown:
 		c.down |= 1 << f.Node
+	default:
+		if f.Kind.onLink() {
+			c.links = append(c.links, *f)
+		}
 	}
 }
 
@@ -76,8 +83,8 @@ type network struct {
 	conds   conditions
 	packets []packet
 	free    []int32
-	busy    [maxNodes]time.Duration           // a slow sender's queue is empty then
-	last    [maxNodes][maxNodes]time.Duration // last arrival per link, for InOrder
+	busy    [maxNodes]time.Duration                          // a slow sender's queue is empty then
+	last    [maxNodes][maxNodes][knet.MaxLinks]time.Duration // last arrival per link, for InOrder
 
 	sent, lost, carried uint64
 }
@@ -92,7 +99,7 @@ func (t *network) take(data []byte) int32 {
 		t.packets = append(t.packets, packet{})
 	}
 	p := &t.packets[i]
-	p.data, p.refs = append(p.data[:0], data...), 1
+	p.data, p.refs, p.knet = append(p.data[:0], data...), 1, knetPacket{}
 	return i
 }
 
@@ -153,7 +160,7 @@ func (t *network) link(from, to int, i int32, depart time.Duration, ok bool) {
 		sim.Chance(t.rng, c.loss) || sim.Chance(t.rng, c.lossFrom[from]) || t.typeLost(to, t.packets[i].data) {
 		t.lost++
 		if t.w.verbose(2) {
-			t.w.logf("%s lost n%d -> n%d", describe(t.packets[i].data), from, to)
+			t.w.logf("%s lost n%d -> n%d", t.w.describe(t.packets[i].data), from, to)
 		}
 		return
 	}
@@ -166,13 +173,14 @@ func (t *network) link(from, to int, i int32, depart time.Duration, ok bool) {
 		at += sim.Between(t.rng, 0, c.reorderD)
 	}
 	if t.w.plan.InOrder && !late {
-		at = max(at, t.last[from][to]+time.Microsecond)
-		t.last[from][to] = at
+		last := &t.last[from][to][t.packets[i].knet.link]
+		at = max(at, *last+time.Microsecond)
+		*last = at
 	}
 	t.arrive(from, to, i, at)
 	for k := range c.dups {
-		f, data := &c.dups[k], t.packets[i].data
-		if (f.N == 0 || len(data) > 3 && int(data[3]) == f.N-1) && sim.Chance(t.rng, f.P) {
+		f := &c.dups[k]
+		if (f.N == 0 || t.w.kindOf(t.packets[i].data) == f.N-1) && sim.Chance(t.rng, f.P) {
 			// No copy outlives the faults: peace begins with an empty network.
 			if late := at + sim.Between(t.rng, 0, f.D); late < t.w.plan.Heal {
 				t.arrive(from, to, i, late)
@@ -184,7 +192,7 @@ func (t *network) link(from, to int, i int32, depart time.Duration, ok bool) {
 func (t *network) typeLost(to int, data []byte) bool {
 	for k := range t.conds.types {
 		f := &t.conds.types[k]
-		if (f.Node < 0 || f.Node == to) && len(data) > 3 && int(data[3]) == f.N && sim.Chance(t.rng, f.P) {
+		if (f.Node < 0 || f.Node == to) && t.w.kindOf(data) == f.N && sim.Chance(t.rng, f.P) {
 			return true
 		}
 	}
@@ -202,7 +210,7 @@ func (t *network) arrive(from, to int, i int32, at time.Duration) {
 // group.
 func (t *network) groups(alive Mask, n int) ([]Mask, bool) {
 	c := &t.conds
-	if c.loss > 0 || len(c.types) > 0 || c.delay > 0 || c.reorder > 0 {
+	if c.loss > 0 || len(c.types) > 0 || c.delay > 0 || c.reorder > 0 || len(c.links) > 0 {
 		return nil, false
 	}
 	var out []Mask

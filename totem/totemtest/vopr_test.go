@@ -35,7 +35,7 @@ const tailLines = 60
 // TestSeeds runs the simulator: many seeds, or the one to replay.
 func TestSeeds(t *testing.T) {
 	if *flagSeed != 0 {
-		replay(t, *flagSeed)
+		replay(t, *flagSeed, FromSeed)
 		return
 	}
 	count := *flagSeeds
@@ -45,7 +45,7 @@ func TestSeeds(t *testing.T) {
 			count = 50
 		}
 	}
-	sum := runSeeds(t, *flagBase, count)
+	sum := runSeeds(t, *flagBase, count, FromSeed)
 	if count < coverSeeds || len(sum.failures) > 0 {
 		return
 	}
@@ -62,9 +62,9 @@ func TestSeeds(t *testing.T) {
 // come a few times in 10,000 seeds, so a short run only prints the table.
 const coverSeeds = 5000
 
-func replay(t *testing.T, seed uint64) {
+func replay(t *testing.T, seed uint64, draw func(uint64) *Plan) {
 	w := NewWorld()
-	plan := FromSeed(seed)
+	plan := draw(seed)
 	fmt.Print(plan)
 	w.Trace(os.Stdout, *flagTrace)
 	res := w.Run(plan)
@@ -79,6 +79,7 @@ type tally struct {
 	mu       sync.Mutex
 	stats    Stats
 	cover    Coverage
+	knet     KnetCoverage
 	worst    time.Duration
 	worstOf  uint64
 	slowest  time.Duration // to deliver what is outstanding
@@ -88,7 +89,7 @@ type tally struct {
 	done     int
 }
 
-func runSeeds(t *testing.T, base, count uint64) *tally {
+func runSeeds(t *testing.T, base, count uint64, draw func(uint64) *Plan) *tally {
 	var sum tally
 	var next atomic.Uint64
 	var wg sync.WaitGroup
@@ -106,10 +107,11 @@ func runSeeds(t *testing.T, base, count uint64) *tally {
 				if i >= count || !*flagFull && sum.failed() {
 					break
 				}
-				sum.add(w.Run(FromSeed(base + i)))
+				sum.add(w.Run(draw(base + i)))
 			}
 			sum.mu.Lock()
 			sum.cover.Add(&w.cover)
+			sum.knet.Add(&w.knet.cover)
 			sum.mu.Unlock()
 		})
 	}
@@ -188,8 +190,12 @@ func report(t *testing.T, r *Result) {
 	w.Trace(nil, 0)
 	lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
 	lines = lines[max(0, len(lines)-tailLines):]
-	t.Errorf("seed %d at %s violates %q\nreplay: go test ./totem/totemtest -run TestSeeds -seed=%d\n%v\nsmallest plan that still does (%d of %d faults):\n%v%v\nlast lines:\n%s",
-		r.Plan.Seed, commit(), property, r.Plan.Seed, r.Violations, len(small.Faults), len(r.Plan.Faults), &small, again.Violations, strings.Join(lines, "\n"))
+	test := "TestSeeds"
+	if r.Plan.Knet != nil {
+		test = "TestKnetSeeds"
+	}
+	t.Errorf("seed %d at %s violates %q\nreplay: go test ./totem/totemtest -run %s -seed=%d\n%v\nsmallest plan that still does (%d of %d faults):\n%v%v\nlast lines:\n%s",
+		r.Plan.Seed, commit(), property, test, r.Plan.Seed, r.Violations, len(small.Faults), len(r.Plan.Faults), &small, again.Violations, strings.Join(lines, "\n"))
 }
 
 // commit names the source that failed.

@@ -47,6 +47,8 @@ const (
 	evHeal
 	evPoll
 	evResume
+	evRefused  // an ICMP error for what was sent on link arg reaches node
+	evKnetLook // the judge of links looks around
 )
 
 type event struct {
@@ -69,6 +71,7 @@ type World struct {
 	load   *rand.Rand
 	hash   sim.Hash
 	cover  Coverage
+	knet   knetJudge
 
 	token      time.Duration // the token timeout that all are configured to have
 	active     []bool        // by fault
@@ -181,6 +184,7 @@ func (w *World) reset(plan *Plan) {
 		w.queue.Put(plan.Faults[i].At, event{kind: evFaultStart, arg: int32(i)})
 	}
 	w.queue.Put(plan.Heal, event{kind: evHeal})
+	w.knetReset()
 }
 
 // loop takes events and timers in the order of their time until the run ends.
@@ -192,8 +196,8 @@ func (w *World) loop() {
 		}
 		at, ok := w.queue.Next()
 		timer := w.nextTimer()
-		if timer >= 0 && (!ok || w.nodes[timer].timer < at) {
-			w.now = max(w.now, w.nodes[timer].timer)
+		if timer >= 0 && (!ok || w.nodes[timer].due() < at) {
+			w.now = max(w.now, w.nodes[timer].due())
 			w.fire(&w.nodes[timer])
 			continue
 		}
@@ -215,7 +219,7 @@ func (w *World) nextTimer() int {
 	best := -1
 	for i := range w.nodes {
 		n := &w.nodes[i]
-		if n.timer >= 0 && !n.paused && (best < 0 || n.timer < w.nodes[best].timer) {
+		if n.due() >= 0 && !n.paused && (best < 0 || n.due() < w.nodes[best].due()) {
 			best = i
 		}
 	}
@@ -240,6 +244,10 @@ func (w *World) handle(ev event) {
 		w.poll()
 	case evResume:
 		w.resume(&w.nodes[ev.node])
+	case evRefused:
+		w.knetRefused(ev)
+	case evKnetLook:
+		w.knetLook()
 	}
 }
 
@@ -263,6 +271,10 @@ func (w *World) arrive(ev event) {
 
 // receive hands one packet to a running node.
 func (w *World) receive(n *node, ev event) {
+	if w.plan.Knet != nil && ev.from != ev.node {
+		w.knetReceive(n, ev)
+		return
+	}
 	data := w.net.packets[ev.arg].data
 	if w.verbose(2) {
 		w.logf("n%d <- n%d %s", n.idx, ev.from, describe(data))
@@ -278,7 +290,7 @@ func (w *World) fire(n *node) {
 	if n.spinAt == w.now {
 		if n.spin++; n.spin > maxTimerSpin {
 			w.hist.fail("timers move on", w.now, "node %d has a timer due again and again, state %v", n.id, w.state(n))
-			n.timer = -1
+			n.timer, n.knet.timer = -1, -1
 			w.done = true
 			return
 		}
@@ -286,6 +298,10 @@ func (w *World) fire(n *node) {
 		n.spinAt, n.spin = w.now, 0
 	}
 	w.hash.Add(uint64(w.now)<<8 | uint64(n.idx))
+	if n.knet.timer >= 0 && n.knet.timer == n.due() {
+		w.knetStep(n)
+		return
+	}
 	w.step(n, srp.Event{Kind: srp.EvTimer})
 }
 
@@ -367,8 +383,9 @@ func (w *World) effects(n *node, out *pg.Output) {
 		if w.verbose(2) {
 			w.logf("n%d -> n%d %s", n.idx, to, describe(d.Data))
 		}
-		w.net.send(n.idx, to, d.Data)
+		w.transmit(n, to, d.Data)
 	}
+	w.knetFlush(n)
 	if sends < len(out.Send) {
 		w.kill(n, "after the first packet")
 		return
@@ -388,7 +405,20 @@ func (w *World) effects(n *node, out *pg.Output) {
 	}
 }
 
+// transmit gives a datagram of the ring to knet or to the network.
+func (w *World) transmit(n *node, to int, data []byte) {
+	if w.plan.Knet == nil || to == n.idx {
+		w.net.send(n.idx, to, data)
+		return
+	}
+	if to < 0 && w.loopBack {
+		w.net.send(n.idx, n.idx, data)
+	}
+	w.knetSend(n, to, data, false)
+}
+
 func (w *World) view(n *node, v *srp.View) {
+	w.knetView(n, v)
 	p := &w.hist.Procs[n.proc]
 	kind := EntryRegular
 	if v.Kind == srp.ViewTransitional {
