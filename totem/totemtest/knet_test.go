@@ -28,10 +28,11 @@ func TestKnetSeeds(t *testing.T) {
 		return
 	}
 	t.Logf("how often each thing happened in each state of a link (–: cannot be, see knetEmptyWhy):\n%s", sum.knet.Table())
-	if count < knetCoverSeeds {
-		return
-	}
 	for _, cell := range sum.knet.Missing() {
-		t.Errorf("in %d seeds: %s", count, cell)
+		if count >= knetCoverSeeds {
+			t.Errorf("in %d seeds: %s", count, cell)
+		} else {
+			t.Logf("in %d seeds: %s", count, cell)
+		}
 	}
 }

@@ -453,9 +453,10 @@ func (k *KnetPlan) searchTime(token time.Duration) time.Duration {
 func (w *World) knetLook() {
 	w.queue.Put(w.now+lookEvery, event{kind: evKnetLook})
 	k := w.plan.Knet
-	if k.Guarded && !w.healed && !w.knet.formed && w.now > k.From-lookEvery {
-		if _, ok := w.converged(); ok {
-			w.knet.formed = true
+	if k.Guarded && !w.knet.formed && w.now > k.From-lookEvery {
+		w.knet.formed = true
+		if _, ok := w.converged(); !ok {
+			w.hist.fail("knet: one ring before links fail", w.now, "%s", w.describeNodes())
 		}
 	}
 	if w.net.conds.rough() {

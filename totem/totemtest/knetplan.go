@@ -112,9 +112,7 @@ func KnetFromSeed(seed uint64) *Plan {
 	}
 	p.Load.BigSize = min(p.Load.BigSize, 50_000)
 	p.Load.Rate = min(p.Load.Rate, 10)
-	// coroparse.c and totemconfig.c: what follows from the token timeout.
-	k.PingInterval = p.Config.Token / time.Duration(2*k.PongCount)
-	k.PongTimeout = p.Config.Token / time.Duration(k.PongCount)
+	k.setTimers(p.Config.Token)
 	k.PMTUDInterval = sim.Pick(r, time.Second, 2*time.Second, 5*time.Second)
 	for l := range k.Links {
 		k.MTU[l] = sim.Pick(r, 1500, 1500, 1500, 9000, 1280, 65535)
@@ -133,6 +131,13 @@ func KnetFromSeed(seed uint64) *Plan {
 		}
 	}
 	return p
+}
+
+// setTimers derives the links' timers from the token timeout, as corosync does
+// (coroparse.c, totemconfig.c).
+func (k *KnetPlan) setTimers(token time.Duration) {
+	k.PingInterval = token / time.Duration(2*k.PongCount)
+	k.PongTimeout = token / time.Duration(k.PongCount)
 }
 
 // drawWild adds faults of links to the ring's.
@@ -190,6 +195,8 @@ func drawGuarded(r *rand.Rand, p *Plan) {
 		}
 		return
 	}
+	k.PongCount = max(k.PongCount, 2) // with 1 the links' timeout is the token's: nothing is promised
+	k.setTimers(p.Config.Token)
 	k.From = max(k.From, 15*time.Second)
 	at := k.From
 	for range 1 + r.IntN(3) {

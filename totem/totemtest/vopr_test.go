@@ -209,21 +209,23 @@ func commit() string {
 
 // TestSameSeedSameTrace: a run is a function of its plan.
 func TestSameSeedSameTrace(t *testing.T) {
-	a, b := NewWorld(), NewWorld()
-	hashes := map[uint64]bool{}
-	const seeds = 8
-	for seed := uint64(1); seed <= seeds; seed++ {
-		first := a.Run(FromSeed(seed))
-		if again := a.Run(FromSeed(seed)); again.Hash != first.Hash || again.Stats != first.Stats {
-			t.Errorf("seed %d: the same world gives %x then %x", seed, first.Hash, again.Hash)
+	for name, draw := range map[string]func(uint64) *Plan{"plain": FromSeed, "knet": KnetFromSeed} {
+		a, b := NewWorld(), NewWorld()
+		hashes := map[uint64]bool{}
+		const seeds = 8
+		for seed := uint64(1); seed <= seeds; seed++ {
+			first := a.Run(draw(seed))
+			if again := a.Run(draw(seed)); again.Hash != first.Hash || again.Stats != first.Stats {
+				t.Errorf("%s seed %d: the same world gives %x then %x", name, seed, first.Hash, again.Hash)
+			}
+			if other := b.Run(draw(seed)); other.Hash != first.Hash {
+				t.Errorf("%s seed %d: a fresh world gives %x, not %x", name, seed, other.Hash, first.Hash)
+			}
+			hashes[first.Hash] = true
 		}
-		if other := b.Run(FromSeed(seed)); other.Hash != first.Hash {
-			t.Errorf("seed %d: a fresh world gives %x, not %x", seed, other.Hash, first.Hash)
+		if len(hashes) != seeds {
+			t.Errorf("%s: %d seeds give %d different runs", name, seeds, len(hashes))
 		}
-		hashes[first.Hash] = true
-	}
-	if len(hashes) != seeds {
-		t.Errorf("%d seeds give %d different runs", seeds, len(hashes))
 	}
 }
 
