@@ -197,6 +197,12 @@ func drawGuarded(r *rand.Rand, p *Plan) {
 	}
 	k.PongCount = max(k.PongCount, 2) // with 1 the links' timeout is the token's: nothing is promised
 	k.setTimers(p.Config.Token)
+	// Nor when a rotation and two latencies take much of the other half of the token's.
+	p.Latency = min(p.Latency, p.Config.Token/200)
+	p.Jitter = min(p.Jitter, p.Latency)
+	for l := range k.Latency {
+		k.Latency[l] = min(k.Latency[l], p.Latency)
+	}
 	k.From = max(k.From, 15*time.Second)
 	at := k.From
 	for range 1 + r.IntN(3) {
