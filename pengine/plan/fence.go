@@ -30,11 +30,19 @@ func GuestIn(r *model.Resource) *model.Resource {
 }
 
 // CanFence says whether a node can be fenced now, with quorum and devices at hand
-// (pe_can_fence).
-func CanFence(c *model.Cluster, n *model.Node) bool {
+// (pe_can_fence). A guest node is fenced by its container, so it can be where the
+// container's hosts can; history may have a container on a guest within itself,
+// which nobody can fence.
+func CanFence(c *model.Cluster, n *model.Node) bool { return canFence(c, n, len(c.Nodes)) }
+
+// canFence goes through at most so many guest nodes.
+func canFence(c *model.Cluster, n *model.Node, guests int) bool {
 	if n != nil && n.IsGuest() {
+		if guests == 0 {
+			return false
+		}
 		for _, host := range n.RemoteRsc.Container.RunningOn {
-			if !host.Online && !CanFence(c, host) {
+			if !host.Online && !canFence(c, host, guests-1) {
 				return false
 			}
 		}

@@ -33,7 +33,7 @@ func classes() []class {
 		{"dot-of-skipped-action", []string{"write_sim_dotfile: "}, nil},
 		{"promoted-nowhere", []string{"add_sort_index_to_node_weight: "}, nil},
 		{"version-of-words", []string{endless}, comparesVersions},
-		{"replica-history-recursion", []string{"segmentation fault"}, hasBundle},
+		{"replica-history-recursion", []string{"segmentation fault"}, hasGuests},
 		{"schema-words", []string{invalid}, nil}, // no fault: libxml2's words for what is wrong
 	}
 }
@@ -42,8 +42,8 @@ func comparesVersions(cib *xmltree.Node) bool {
 	return cib.Find(func(n *xmltree.Node) bool { return n.Name == "expression" && n.Attr("type") == "version" }) != nil
 }
 
-func hasBundle(cib *xmltree.Node) bool {
-	return cib.Find(func(n *xmltree.Node) bool { return n.Name == "bundle" }) != nil
+func hasGuests(cib *xmltree.Node) bool {
+	return cib.Find(func(n *xmltree.Node) bool { return n.Name == "bundle" || n.Attr("name") == "remote-node" }) != nil
 }
 
 // classOf names the classes of all the faults of the original, empty when it has none
