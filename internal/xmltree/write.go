@@ -12,24 +12,17 @@ func (n *Node) Append(b []byte) []byte { return appendLibxml(b, n, 0, false, fal
 
 // AppendIndent writes n as libxml2 does with formatting (xmlNodeDump, format 1):
 // two spaces per level, and nothing changed inside an element that holds text. As
-// in the documents that programs print, what is not ASCII becomes references.
+// in the documents that programs print, what is not ASCII in attributes becomes
+// references (xmlBufAttrSerializeTxtContent); text stays.
 func (n *Node) AppendIndent(b []byte) []byte { return append(appendLibxml(b, n, 0, true, true), '\n') }
 
 // String is Append as a string.
 func (n *Node) String() string { return string(n.Append(nil)) }
 
 func appendLibxml(b []byte, n *Node, depth int, format, ascii bool) []byte {
-	plain := func(from int) {
-		if ascii {
-			b = appendReferences(b[:from], b[from:])
-		}
-	}
 	switch n.Kind {
 	case Text:
-		from := len(b)
-		b = appendText(b, n.Name)
-		plain(from)
-		return b
+		return appendText(b, n.Name)
 	case CData:
 		return append(append(append(b, "<![CDATA["...), n.Name...), "]]>"...)
 	case Comment:
@@ -40,7 +33,9 @@ func appendLibxml(b []byte, n *Node, depth int, format, ascii bool) []byte {
 		b = append(append(append(b, ' '), n.Attrs[i].Name...), '=', '"')
 		from := len(b)
 		b = appendAttr(b, n.Attrs[i].Value)
-		plain(from)
+		if ascii {
+			b = appendReferences(b[:from], b[from:])
+		}
 		b = append(b, '"')
 	}
 	if n.First == nil {
