@@ -25,7 +25,8 @@ f=$dir/$OCF_RESOURCE_INSTANCE.$1
 	echo "nice=$(nice) group=$([ "$(ps -o pgid= -p $$ | tr -d ' ')" = $$ ] && echo own || echo shared)"
 	grep -E '^Sig(Blk|Ign)' /proc/self/status
 	echo "limits=$(ulimit -n) $(ulimit -c)"
-} >$f
+} >$f.new # whoever reads sees all of it or what was there before
+mv $f.new $f
 case $1 in
 meta-data)
 	cat <<X

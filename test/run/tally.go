@@ -39,11 +39,7 @@ func (t *tally) keep(name string, lines []string) {
 }
 
 func (t tally) String() string {
-	s := fmt.Sprintf("%d passed, %d failed, %d skipped", t.passed, t.failed, t.skipped)
-	if n := len(t.unsteady); n > 0 {
-		s += fmt.Sprintf(" (%d of them only the second time)", n)
-	}
-	return s
+	return fmt.Sprintf("%d passed, %d failed, %d skipped", t.passed, t.failed, t.skipped)
 }
 
 // summary lists what failed and what was unsteady, with what the tests said.
