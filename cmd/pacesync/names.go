@@ -37,6 +37,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/keygen"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
 	"github.com/pacesync/pacesync/internal/tools/stonithadmin"
+	"github.com/pacesync/pacesync/internal/tools/xmlproc"
 	"github.com/pacesync/pacesync/lrmd"
 )
 
@@ -58,6 +59,7 @@ func applets() []applet.Applet {
 		{Name: "corosync-cpgtool", Dir: sbin, Summary: "show process groups and their members", Run: cpgtool.Run},
 		{Name: "corosync-quorumtool", Dir: sbin, Summary: "show, monitor and change quorum and votes", Run: quorumtool.Run},
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
+		{Name: "corosync-xmlproc", Dir: bin, Summary: "make a corosync.conf of a corosync.xml", Run: xmlproc.Run},
 		{Name: "pacemaker-fenced", Dir: libexec, Summary: "the fencer: devices, levels, the conversation about who fences whom", Run: fenced.Run},
 		{Name: "pacemakerd", Dir: sbin, Summary: "starts and supervises Pacemaker's daemons", Run: pacemakerd.Run},
 		{Name: "attrd_updater", Dir: sbin, Summary: "show and change node attributes", Run: attrdupdater.Run},
