@@ -18,6 +18,7 @@ type Engine struct {
 	loop  link    // to this host itself: only its counters live
 
 	txSeq   uint16 // of the last datagram sent
+	frames  bool   // ChannelFrames is open
 	dataMTU int    // application data in one packet
 	adjust  time.Time
 	next    time.Time // earliest deadline of hosts and searches, when fresh

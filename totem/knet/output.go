@@ -15,9 +15,8 @@ type Datagram struct {
 type Delivery struct {
 	From      HostID
 	Broadcast bool // it went to all hosts
-	// Channel is the original's: 0 is the ring, 1 a virtual network interface.
-	Channel int8
-	Data    []byte
+	Channel   int8
+	Data      []byte
 }
 
 // Output is what the engine wants done, in this order. Everything is valid until

@@ -179,7 +179,7 @@ func (e *Engine) deliver(now time.Time, h *host, hdr *Header, data []byte) {
 			return
 		}
 	}
-	if hdr.Channel != 0 {
+	if hdr.Channel != ChannelRing && (hdr.Channel != ChannelFrames || !e.frames) {
 		e.drop(now, DropChannel, Event{Host: h.id, N: int(hdr.Channel)})
 		return
 	}

@@ -2,25 +2,47 @@ package knet
 
 import "time"
 
-// Send queues an application datagram for one host, 0: for all others, and takes a
+// Channels are the streams of datagrams that share the links, numbered as totemknet.c
+// numbers them.
+const (
+	ChannelRing   = 0
+	ChannelFrames = 1 // Ethernet frames of the virtual network interface (nozzle)
+)
+
+// Send queues a datagram of the ring for one host, 0: for all others, and takes a
 // copy. Hosts that cannot be reached are left out: whoever needs it there sends it
 // again (threads_tx.c: _parse_recv_from_sock).
 func (e *Engine) Send(now time.Time, to HostID, data []byte) {
+	if len(data) > 0 && len(data) <= MaxPacket && (to == 0 || to == e.cfg.Self) {
+		e.sendSelf(data, to == 0)
+	}
+	if to == 0 || to != e.cfg.Self {
+		e.queue(now, ChannelRing, to, data)
+	}
+}
+
+// SendFrame queues an Ethernet frame likewise. A frame for all doesn't come back to
+// this host: the original's does, but a host that hears itself takes that for a loop.
+func (e *Engine) SendFrame(now time.Time, to HostID, frame []byte) {
+	if to != e.cfg.Self {
+		e.queue(now, ChannelFrames, to, frame)
+	}
+}
+
+// OpenFrames tells whether somebody takes frames; while nobody does they are dropped.
+func (e *Engine) OpenFrames(open bool) { e.frames = open }
+
+// queue sends data to other hosts.
+func (e *Engine) queue(now time.Time, channel int8, to HostID, data []byte) {
 	if len(data) == 0 || len(data) > MaxPacket {
 		e.drop(now, DropSize, Event{Host: to, N: len(data)})
 		return
-	}
-	if to == 0 || to == e.cfg.Self {
-		e.sendSelf(data, to == 0)
-		if to != 0 {
-			return
-		}
 	}
 	if !e.anyReachable(to) {
 		e.drop(now, DropNoHost, Event{Host: to})
 		return
 	}
-	hdr := Header{Type: TypeData, Host: e.cfg.Self, Broadcast: to == 0}
+	hdr := Header{Type: TypeData, Host: e.cfg.Self, Broadcast: to == 0, Channel: channel}
 	data = e.compress(data, &hdr)
 	if e.txSeq++; e.txSeq == 0 {
 		e.txSeq = 1 // 0 is a sender that has just started

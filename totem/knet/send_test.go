@@ -2,6 +2,7 @@ package knet
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 )
@@ -163,6 +164,52 @@ func TestRestart(t *testing.T) {
 			if got := len(w.nodes[1].got); got != 50 {
 				t.Errorf("number %d before, pause %v: %d of 50 datagrams came", before, pause, got)
 			}
+		}
+	}
+}
+
+// TestFrames: Ethernet frames share links and numbers with the ring, and nothing else.
+func TestFrames(t *testing.T) {
+	w := newWorld(t, 1, 3, 1, nil)
+	w.up()
+	a, b := w.nodes[0], w.nodes[1]
+	frame := bytes.Repeat([]byte("f"), 3000)
+	take := func(n *node) (out []Delivery) {
+		for i := range a.e.out.Send {
+			d := &a.e.out.Send[i]
+			if d.Host == n.id {
+				n.e.Receive(w.now, d.To, d.Local, bytes.Clone(d.Data))
+			}
+		}
+		for _, u := range n.e.Output().Up {
+			out = append(out, Delivery{u.From, u.Broadcast, u.Channel, bytes.Clone(u.Data)})
+		}
+		return out
+	}
+	a.e.SendFrame(w.now, 0, frame)
+	if got := take(b); len(got) != 0 {
+		t.Errorf("nobody takes frames: %d came", len(got))
+	}
+	var s Stats
+	if b.e.Stats(&s); s.Dropped[DropChannel] != 1 {
+		t.Errorf("dropped: %v", s.Dropped)
+	}
+	b.e.OpenFrames(true)
+	for _, to := range []HostID{0, 2, 1, 3} {
+		if out := a.e.Output(); len(out.Up) != 0 {
+			t.Error("a frame came back")
+		}
+		a.e.SendFrame(w.now, to, frame)
+		a.e.Send(w.now, to, []byte("ring"))
+		got := take(b)
+		want := []Delivery{{1, to == 0, ChannelFrames, frame}, {1, to == 0, ChannelRing, []byte("ring")}}
+		if to == 1 || to == 3 {
+			want = nil
+		}
+		if !slices.EqualFunc(got, want, func(x, y Delivery) bool {
+			return x.From == y.From && x.Broadcast == y.Broadcast && x.Channel == y.Channel && bytes.Equal(x.Data, y.Data)
+		}) {
+			t.Errorf("to %d: %d datagrams came", to, len(got))
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Knet struct {
 	receiving bool
 	packets   [][]byte
 	tell      func(*knet.Event)
+	frame     func([]byte) // takes Ethernet frames; nil: nobody does
 }
 
 // port is a socket's address. ready: it may have datagrams.
@@ -211,8 +212,13 @@ func (k *Knet) Receive() (packets [][]byte, more bool) {
 	}
 	out := k.engine.Output()
 	for i := range out.Up {
-		if out.Up[i].Channel == 0 {
-			k.packets = append(k.packets, out.Up[i].Data)
+		switch u := &out.Up[i]; u.Channel {
+		case knet.ChannelRing:
+			k.packets = append(k.packets, u.Data)
+		case knet.ChannelFrames:
+			if k.frame != nil {
+				k.frame(u.Data)
+			}
 		}
 	}
 	k.carryOut(out)
@@ -245,6 +251,18 @@ func (k *Knet) SendTo(node uint32, data []byte) bool {
 	}
 	k.engine.Send(k.now(), id, data)
 	return true
+}
+
+// OnFrame says who takes the Ethernet frames of other nodes, valid during the call;
+// nil: nobody.
+func (k *Knet) OnFrame(frame func([]byte)) {
+	k.frame = frame
+	k.engine.OpenFrames(frame != nil)
+}
+
+// SendFrame queues an Ethernet frame for one node, 0: for all others; it is copied.
+func (k *Knet) SendFrame(node uint16, frame []byte) {
+	k.engine.SendFrame(k.now(), knet.HostID(node), frame)
 }
 
 // Flush sends what is queued, or leaves it to the end of the batch that is being

@@ -31,6 +31,7 @@ type KnetOptions struct {
 	// SmallBuffers goes on with smaller buffers than wanted
 	// (system.allow_knet_handle_fallback).
 	SmallBuffers bool
+	DSCP         uint8 // totem.ip_dscp; 0: low delay instead
 }
 
 // Failure is what the kernel said about a datagram we sent, at once or later
@@ -194,7 +195,7 @@ func (k *KnetSockets) configure(fd, family int) error {
 			return fmt.Errorf("setsockopt %d %d: %w", o.level, o.name, err)
 		}
 	}
-	return nil
+	return setDSCP(fd, family == unix.AF_INET6, k.opts.DSCP)
 }
 
 // setBuffer sets a buffer size, by force where the system's limit is lower

@@ -44,6 +44,7 @@ type Config struct {
 	Links [MaxLinks]Link
 	// NetMTU is netmtu or the transport's default.
 	NetMTU   uint32
+	DSCP     uint8 // 0: the transport's own
 	Totem    Totem
 	Crypto   Crypto
 	LinkMode string
@@ -204,7 +205,7 @@ func Protect(m *cmap.Map) {
 		m.SetReadOnly(prefix, true, true)
 	}
 	for _, key := range []string{"crypto_cipher", "crypto_hash", "crypto_model", "keyfile", "key", "secauth", "ip_version",
-		"rrp_mode", "transport", "cluster_name", "netmtu", "threads", "version", "nodeid", "clear_node_high_bit"} {
+		"ip_dscp", "rrp_mode", "transport", "cluster_name", "netmtu", "threads", "version", "nodeid", "clear_node_high_bit"} {
 		m.SetReadOnly("totem."+key, false, true)
 	}
 	m.SetReadOnly("config.reload_in_progress", false, true)

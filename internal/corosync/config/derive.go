@@ -78,6 +78,7 @@ func (d *deriver) read() string {
 	c.clearHigh = high == "yes"
 	c.NetMTU, _ = m.U32("totem.netmtu")
 	c.ipVersion = readIPVersion(m, c.Transport)
+	c.DSCP, _ = m.U8(dscpKey)
 
 	_, bindnet := m.Str("totem.interface.0.bindnetaddr")
 	_, ring0 := m.Str("nodelist.node.0.ring0_addr")
@@ -448,6 +449,9 @@ func (d *deriver) warnings() []string {
 	}
 	if out != nil {
 		out = append(out, "Please migrate config file to nodelist.")
+	}
+	if s, ok := d.m.Str(dscpKey); ok {
+		out = append(out, fmt.Sprintf("Value of key \"%s\" is expected to be number (0..63) or symbolical dscp value, but \"%s\" was given. It has no effect.", dscpKey, s))
 	}
 	return out
 }

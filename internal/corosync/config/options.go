@@ -57,6 +57,7 @@ const (
 	secResources
 	secResourcesSystem
 	secResourcesProcess
+	secNozzle
 	secCmap // in cmap only, not in the file
 )
 
@@ -80,6 +81,7 @@ var sections = [...]struct {
 	{"resources", secResources},
 	{"resources.system", secResourcesSystem},
 	{"resources.process", secResourcesProcess},
+	{"nozzle", secNozzle},
 }
 
 // Option is one line of the table that everything about an option derives
@@ -98,7 +100,10 @@ type Option struct {
 
 	sec    section
 	change change
-	timer  *timer // volatile totem parameters only
+	// read is the parser of an option that 3.1.7 doesn't have. What it refuses stays
+	// a string, as there, and Derive warns of it.
+	read  func(string) (cmap.Value, bool)
+	timer *timer // volatile totem parameters only
 }
 
 // timer is a number that a reload or a write into cmap changes while the ring
@@ -128,5 +133,5 @@ const (
 // in the order in which they are computed.
 func Options() []Option {
 	return slices.Concat(totemTimers(), totemOptions(), interfaceOptions(), nodelistOptions(),
-		quorumOptions(), loggingOptions(), systemOptions(), otherOptions())
+		quorumOptions(), loggingOptions(), systemOptions(), nozzleOptions(), otherOptions())
 }

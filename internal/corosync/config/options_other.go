@@ -74,6 +74,18 @@ func systemOptions() []Option {
 	}
 }
 
+func nozzleOptions() []Option {
+	opt := func(name, dflt, doc string) Option {
+		return Option{Key: "nozzle." + name, Type: cmap.String, sec: secNozzle, change: onReload, Default: dflt, Doc: doc}
+	}
+	return []Option{
+		opt("name", "none", "knet: name of a virtual Ethernet interface to other nodes, made when it is given. Scripts updown.d/{pre-up.d,up.d,down.d,post-down.d}/NAME beside corosync.conf run when it goes up and down."),
+		opt("ipaddr", "required", "Its address: IPv4, whose last bits become the node id, or IPv6 that ends in ::, where the node id follows."),
+		opt("ipprefix", "required", "Length of its network, 8 to 30 (IPv6: 64)."),
+		opt("macaddr", "54:54:01:00:00:00", "Its hardware address, whose last two bytes become the node id."),
+	}
+}
+
 func otherOptions() []Option {
 	return []Option{
 		{Key: "uidgid.config.uid.N", Type: cmap.Uint8, sec: secUIDGID, change: onReload, Default: "none",

@@ -93,6 +93,8 @@ func totemOptions() []Option {
 	ip.Values = []string{"ipv4", "ipv6", "ipv6-4", "ipv4-6"}
 	ip.Bad = "Invalid ip_version type"
 	version := u32("version", fixed, "required", "Version of the file format. Must be 2.")
+	dscp := Option{Key: dscpKey, Type: cmap.Uint8, sec: secTotem, change: fixed, read: readDSCP, Default: "0",
+		Doc: "Differentiated services code point of all packets (RFC 2474): 0 to 63, cs0 to cs7, af11 to af43, or ef. 0: what the transport does by itself (knet: low delay). An option of the original since 3.1.10."}
 	out := []Option{
 		version,
 		str("transport", fixed, "knet", "How nodes talk: knet, udpu (UDP unicast) or udp (UDP multicast). This version runs knet and udpu; udp files are checked in full but not started yet."),
@@ -101,7 +103,7 @@ func totemOptions() []Option {
 			Doc: "Version of this file's contents. A node that joins with a lower version than the others' ends itself; 0 turns that off."},
 		u32("token_coefficient", live, "650 ms", "Added to the token time for each node beyond two; 0 is allowed."),
 		str("secauth", onReload, "off", "on: crypto_cipher aes256 and crypto_hash sha256 unless they are set themselves."),
-		model, cipher, hash,
+		model, cipher, hash, dscp,
 		str("keyfile", onReload, "/etc/corosync/authkey", "knet: file with the key, 128 to 4096 bytes."),
 		str("key", onReload, "none", "knet: the key itself; used when keyfile is absent."),
 		str("link_mode", onStart, "passive", "knet: passive (best link only), active (all links at once) or rr (in turn)."),

@@ -100,7 +100,7 @@ func (r *Reload) refuse(text string, keys ...string) *Reload {
 
 // restart is a configuration that has of c only what a reload keeps.
 func (c *Config) restart() *Config {
-	return &Config{Transport: c.Transport, NodeID: c.NodeID, NetMTU: c.NetMTU, LinkMode: c.LinkMode,
+	return &Config{Transport: c.Transport, NodeID: c.NodeID, NetMTU: c.NetMTU, LinkMode: c.LinkMode, DSCP: c.DSCP,
 		ipVersion: c.ipVersion, clearHigh: c.clearHigh, broadcast: c.broadcast, version: c.version}
 }
 

@@ -200,6 +200,12 @@ func clip256(s string) string {
 
 // convert makes the typed value of a key; text says what is wrong with it.
 func convert(key string, o *Option, value string) (v cmap.Value, text string) {
+	if o != nil && o.read != nil {
+		if v, ok := o.read(value); ok {
+			return v, ""
+		}
+		return cmap.Str(value), ""
+	}
 	if o == nil || o.Type == cmap.String {
 		if o != nil && o.Values != nil && !slices.Contains(o.accepted(), value) {
 			return v, o.Bad

@@ -27,6 +27,7 @@ type knetNet struct {
 	waiting bool
 	inClear uint64 // packets in clear that were taken before that
 	clear   bool   // packets in clear are taken
+	nozzle  nozzle
 	stats   *cmap.Stats
 	links   []knet.LinkKey // whose statistics are shown
 }
@@ -43,11 +44,9 @@ func (d *Daemon) openKnet() (network, error) {
 		}
 	}
 	n.setCompression(&d.cfg.Totem)
-	if name, ok := d.cmap.Str("nozzle.name"); ok {
-		d.log.totem.Warning("nozzle.name: %s in %s has no effect: this version makes no virtual network interface", name, d.opts.file)
-	}
+	n.nozzle = nozzle{n: n, buf: make([]byte, link.FrameBuffer)}
 	var err error
-	n.Knet, err = link.OpenKnet(n.config(d.cfg), link.KnetOptions{SmallBuffers: d.cfg.System.KnetFallback}, n.tell)
+	n.Knet, err = link.OpenKnet(n.config(d.cfg), link.KnetOptions{SmallBuffers: d.cfg.System.KnetFallback, DSCP: d.cfg.DSCP}, n.tell)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +147,12 @@ func (n *knetNet) tell(ev *knet.Event) {
 	}
 }
 
+// Close frees the sockets and the virtual network interface.
+func (n *knetNet) Close() {
+	n.nozzle.close()
+	n.Knet.Close()
+}
+
 // publish shows the counters of knet as a whole; those of links come and go with them.
 func (n *knetNet) publish(stats *cmap.Stats) {
 	n.stats = stats
@@ -186,6 +191,9 @@ func (n *knetNet) follow(prev, next *config.Config) {
 		if p.CompressionModel != q.CompressionModel || p.CompressionLevel != q.CompressionLevel {
 			n.setCompression(q)
 		}
+	}
+	n.nozzle.configure()
+	if prev != nil {
 		if prev.Crypto != next.Crypto {
 			n.loadKey(next.Crypto)
 		}

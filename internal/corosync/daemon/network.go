@@ -70,7 +70,7 @@ func (d *Daemon) openUDPU() (network, error) {
 // udpuConfig is the part of the configuration that the sockets need.
 func udpuConfig(c *config.Config) link.UDPUConfig {
 	l := &c.Links[0]
-	out := link.UDPUConfig{Self: c.NodeID, Bind: l.Local, Port: l.Port, AnySource: !c.Totem.BlockUnlistedIPs}
+	out := link.UDPUConfig{Self: c.NodeID, Bind: l.Local, Port: l.Port, AnySource: !c.Totem.BlockUnlistedIPs, DSCP: c.DSCP}
 	for _, m := range l.Members {
 		out.Peers = append(out.Peers, link.Peer{NodeID: m.NodeID, Addr: m.Addr})
 	}
