@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,50 @@ import (
 	"github.com/pacesync/pacesync/internal/lab/labtest"
 	"github.com/pacesync/pacesync/internal/testwait"
 )
+
+// checkMemory: with 20 clients a daemon has less than 64 MiB in memory; its
+// program is there as a whole, and locked.
+func checkMemory(t *testing.T, n *lab.Node) {
+	cmd, err := n.Command(labtest.Context(t, time.Minute), clientProgram(t, "hold"), "20")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, _ := cmd.StdinPipe()
+	out, _ := cmd.StdoutPipe()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { in.Close(); cmd.Wait() }()
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("20 clients: %q, %v", line, err)
+	}
+	kib := func(file, key string) (sum int) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", n.Daemon(lab.PartCorosync), file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			var v int
+			if _, err := fmt.Sscanf(line, key+": %d kB", &v); err == nil {
+				sum += v
+			}
+		}
+		return sum
+	}
+	program, err := os.Stat(fmt.Sprintf("/proc/%d/exe", n.Daemon(lab.PartCorosync)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rss := kib("status", "VmRSS"); rss > 64<<10 || rss == 0 {
+		t.Errorf("%d KiB in memory, want at most 64 MiB", rss)
+	}
+	if have, want := kib("status", "RssFile"), int(program.Size()>>10)*9/10; have < want {
+		t.Errorf("%d KiB of the program in memory, want at least %d", have, want)
+	}
+	if locked, rss := kib("smaps", "Locked"), kib("smaps", "Rss"); locked < rss*9/10 {
+		t.Errorf("%d of %d KiB are locked", locked, rss)
+	}
+}
 
 // TestDaemon: how the daemon starts and ends, as scripts and systemd see it, the
 // original's beside ours.
@@ -57,6 +102,9 @@ func TestDaemon(t *testing.T) {
 					}
 				}
 			})
+			if impl == lab.Ours {
+				t.Run("memory", func(t *testing.T) { checkMemory(t, n) })
+			}
 			t.Run("second instance", func(t *testing.T) {
 				res := sh("/usr/sbin/corosync -f")
 				if res.Code != 18 {

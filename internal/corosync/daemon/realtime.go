@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -38,16 +39,47 @@ func tuneRuntime() {
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcs)
 }
 
-// lockMemory keeps all of the process in memory, now and later, so that no page
-// fault delays a token. Without the right to lock beyond the limit nothing is
-// locked: later allocations would fail.
+// lockMemory keeps the process in memory, now and later, so that a token never
+// waits for a disk: the whole program, and of its data each page from its first
+// use on. Pages never used stay out: the Go runtime has 64 MiB of them for
+// addresses and purposes that do not occur here. Without the right to lock beyond the
+// limit nothing is locked: later allocations would fail.
 func lockMemory() error {
 	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil && !mayLockAll() {
 		return fmt.Errorf("Could not increase RLIMIT_MEMLOCK, not locking memory: %w", err)
 	}
-	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
+	err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT)
+	if errors.Is(err, unix.EINVAL) { // before Linux 4.4
+		err = unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE)
+	}
+	if err == nil {
+		err = lockProgram()
+	}
+	if err != nil {
 		return fmt.Errorf("Could not lock memory of service to avoid page faults: %w", err)
+	}
+	return nil
+}
+
+// lockProgram brings all of the executable file that is mapped into memory.
+func lockProgram() error {
+	exe, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(maps)) { // proc(5): 00400000-00ae0000 r-xp 00000000 00:35 1007896  /usr/sbin/corosync
+		var from, to uintptr
+		if _, err := fmt.Sscanf(line, "%x-%x", &from, &to); err != nil || !strings.HasSuffix(strings.TrimSuffix(line, "\n"), " "+exe) {
+			continue
+		}
+		if _, _, errno := unix.Syscall(unix.SYS_MLOCK, from, to-from, 0); errno != 0 {
+			return errno
+		}
 	}
 	return nil
 }

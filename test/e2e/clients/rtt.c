@@ -1,7 +1,7 @@
-/* rtt SECONDS: sends one 64-byte message after the other through libcpg and
- * times each until it comes back in total order. Output: one line of key=value,
- * times in microseconds. It pauses 2 ms between messages, so that the ring is
- * idle in between and each message meets the daemon asleep. */
+/* rtt SECONDS [PAUSE]: sends one 64-byte message after the other through libcpg
+ * and times each until it comes back in total order. Output: one line of
+ * key=value, times in microseconds. It pauses 2 ms (or PAUSE) between messages, so
+ * that the ring is idle in between and each message meets the daemon asleep. */
 #include <corosync/cpg.h>
 #include <poll.h>
 #include <stdint.h>
@@ -39,7 +39,8 @@ int main(int argc, char **argv) {
 	struct iovec v = {body, sizeof body};
 	size_t n = 0;
 	int rc;
-	if (argc != 2) { fprintf(stderr, "usage: rtt SECONDS\n"); return 2; }
+	if (argc != 2 && argc != 3) { fprintf(stderr, "usage: rtt SECONDS [PAUSE]\n"); return 2; }
+	int pause = argc == 3 ? atoi(argv[2]) : 2;
 	group.length = snprintf(group.value, sizeof group.value, "rtt-%d", rand());
 	if ((rc = cpg_initialize(&h, &callbacks)) != CS_OK || (rc = cpg_fd_get(h, &p.fd)) != CS_OK || (rc = cpg_join(h, &group)) != CS_OK) {
 		fprintf(stderr, "cpg: %d\n", rc);
@@ -55,7 +56,7 @@ int main(int argc, char **argv) {
 			if ((rc = cpg_dispatch(h, CS_DISPATCH_ONE)) != CS_OK && rc != CS_ERR_TRY_AGAIN) { fprintf(stderr, "cpg_dispatch: %d\n", rc); return 1; }
 		}
 		took[n++] = (now() - began) * 1e6;
-		poll(0, 0, 2);
+		if (pause > 0) poll(0, 0, pause);
 	}
 	if (n == 0) return 1;
 	qsort(took, n, sizeof *took, ascending);
