@@ -20,6 +20,8 @@ func (s *server) lib() []service.LibFn {
 		}}
 	}
 	const need, free = service.FlowRequired, service.FlowNotRequired
+	// The library does not look at the result of a zero-copy allocation, so that
+	// is served at any time; upstream refuses it during a sync.
 	return []service.LibFn{
 		wire.ReqJoin:         fn(need, wire.JoinReqSize, s.join),
 		wire.ReqLeave:        fn(need, wire.LeaveReqSize, s.leave),
@@ -30,9 +32,9 @@ func (s *server) lib() []service.LibFn {
 		wire.ReqIterNext:     fn(free, wire.IterHandleReqSize, s.iterNext),
 		wire.ReqIterFinalize: fn(free, wire.IterHandleReqSize, s.iterFinalize),
 		wire.ReqFinalize:     fn(need, mar.ReqSize, s.finalize),
-		wire.ReqZCAlloc:      fn(need, mar.ReqSize, s.zeroCopy),
-		wire.ReqZCFree:       fn(need, mar.ReqSize, s.zeroCopy),
-		wire.ReqZCExecute:    fn(need, mar.ReqSize, s.zeroCopy),
+		wire.ReqZCAlloc:      fn(free, wire.ZCAllocReqSize, s.zcAlloc),
+		wire.ReqZCFree:       fn(free, wire.ZCFreeReqSize, s.zcFree),
+		wire.ReqZCExecute:    fn(need, wire.ZCExecuteReqSize, s.zcExecute),
 		wire.ReqPartialMcast: fn(need, wire.PartialMcastReqSize, s.partialReq),
 	}
 }
@@ -203,12 +205,6 @@ func (s *server) iterFinalize(c *client, msg []byte) {
 func (s *server) finalize(c *client, _ []byte) {
 	s.eng.Finalize(&c.Client)
 	s.status(c, wire.ResFinalize, service.OK)
-}
-
-// zeroCopy refuses, as upstream's newest tree: a daemon running as root would
-// open, truncate and unlink a file that the client names.
-func (s *server) zeroCopy(c *client, _ []byte) {
-	s.status(c, wire.ResZCAlloc, service.ErrNotSupported)
 }
 
 var _ service.Syncer = (*server)(nil)

@@ -28,6 +28,7 @@ type server struct {
 	sent     bool        // the round's DOWNLIST is out
 	unsent   []wire.Proc // leaves of closed clients, oldest first
 	nextIter uint64
+	zc       zcFiles
 	bad      uint64 // messages dropped because they made no sense
 
 	// Buffers reused for every message, so that the way from client to totem and
@@ -45,6 +46,7 @@ type client struct {
 	group.Client
 	conn  service.Conn
 	iters []iteration
+	zc    []zcBuffer
 }
 
 type iteration struct {
@@ -86,6 +88,7 @@ func (s *server) closed(c service.Conn) {
 	if !ok {
 		return
 	}
+	s.zcFreeAll(cl)
 	if p := s.eng.Close(&cl.Client); p != nil {
 		s.sendLeave(*p)
 	}

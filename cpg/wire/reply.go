@@ -21,9 +21,9 @@ const (
 	ResIterFinalize   = 11
 	ResFinalize       = 12
 	EventTotemConfchg = 13
-	// ResZCAlloc is the id of the newest tree's refusal; up to 3.1.9 the daemon
-	// answered the zero-copy requests with id 0.
-	ResZCAlloc        = 14
+	// ResZC answers ZC_ALLOC and ZC_FREE (the enum names 14 and 15, which up to
+	// 3.1.9 nobody sends); ZC_EXECUTE is answered with ResMcast.
+	ResZC             = 0
 	EventPartial      = 17
 	ResPartialMcast   = 18
 	MembershipResSize = 32 + addressSize*mar.ProcessorMax

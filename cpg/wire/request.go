@@ -35,6 +35,13 @@ const (
 	PartialMcastReqSize = 56
 	// ZCPathSize is the length of the path field of a zero-copy request.
 	ZCPathSize = 128
+	// ZCHeaderSize is the head of a zero-copy file: {map_size i32 @0, handle u64
+	// @8}. A McastReq follows, which the client writes.
+	ZCHeaderSize = 16
+	// ZCHandleOffset is where the daemon writes the buffer's handle.
+	ZCHandleOffset = 8
+	// ZCOverhead is what a zero-copy file holds before the data.
+	ZCOverhead = ZCHeaderSize + McastReqSize
 )
 
 // FlagInitialTotemConf in JoinReq asks for a totem membership event right
@@ -110,13 +117,16 @@ func (r *McastReq) PutHeader(h *[McastReqSize]byte) {
 	mar.PutU32(h[:], 32, uint32(len(r.Data)))
 }
 
+// McastReqLen is the length of the data that a header announces.
+func McastReqLen(h *[McastReqSize]byte) uint32 { return mar.View{B: h[:]}.U32(32) }
+
 // ParseMcastReq reads a multicast request.
 func ParseMcastReq(b []byte) (McastReq, error) {
 	if err := mar.Need("cpg mcast request", b, McastReqSize); err != nil {
 		return McastReq{}, err
 	}
 	v := mar.View{B: b}
-	n := v.U32(32)
+	n := McastReqLen((*[McastReqSize]byte)(b))
 	if err := mar.Count("cpg mcast request length", b, McastReqSize, n, 1, len(b)); err != nil {
 		return McastReq{}, err
 	}
@@ -234,6 +244,60 @@ func appendU64Req(b []byte, id int32, x uint64) []byte {
 // ParseIterHandleReq reads the handle of ITER_NEXT and ITER_FIN.
 func ParseIterHandleReq(b []byte) (uint64, error) {
 	if err := mar.Need("cpg iteration request", b, IterHandleReqSize); err != nil {
+		return 0, err
+	}
+	return mar.View{B: b}.U64(16), nil
+}
+
+// ZCAllocReq offers a file of shared memory for zero-copy multicasts
+// (ipc_cpg.h: mar_req_coroipcc_zc_alloc_t).
+type ZCAllocReq struct {
+	MapSize uint64
+	Path    string
+}
+
+// Append appends the request; a path that is too long is cut.
+func (r *ZCAllocReq) Append(b []byte) []byte {
+	b, m := mar.Extend(b, ZCAllocReqSize)
+	mar.PutReq(m, ReqZCAlloc, ZCAllocReqSize)
+	mar.PutU64(m, 16, r.MapSize)
+	mar.PutCString(m[24:24+ZCPathSize], r.Path)
+	return b
+}
+
+// ParseZCAllocReq reads the request.
+func ParseZCAllocReq(b []byte) (ZCAllocReq, error) {
+	if err := mar.Need("cpg zero-copy request", b, ZCAllocReqSize); err != nil {
+		return ZCAllocReq{}, err
+	}
+	return ZCAllocReq{mar.View{B: b}.U64(16), mar.CString(b[24 : 24+ZCPathSize])}, nil
+}
+
+// AppendZCFreeReq gives a buffer back.
+func AppendZCFreeReq(b []byte, mapSize, handle uint64) []byte {
+	b, m := mar.Extend(b, ZCFreeReqSize)
+	mar.PutReq(m, ReqZCFree, ZCFreeReqSize)
+	mar.PutU64(m, 16, mapSize)
+	mar.PutU64(m, 24, handle)
+	return b
+}
+
+// ParseZCFreeReq reads the handle of the buffer.
+func ParseZCFreeReq(b []byte) (uint64, error) {
+	if err := mar.Need("cpg zero-copy request", b, ZCFreeReqSize); err != nil {
+		return 0, err
+	}
+	return mar.View{B: b}.U64(24), nil
+}
+
+// AppendZCExecuteReq multicasts what a buffer holds.
+func AppendZCExecuteReq(b []byte, handle uint64) []byte {
+	return appendU64Req(b, ReqZCExecute, handle)
+}
+
+// ParseZCExecuteReq reads the handle of the buffer.
+func ParseZCExecuteReq(b []byte) (uint64, error) {
+	if err := mar.Need("cpg zero-copy request", b, ZCExecuteReqSize); err != nil {
 		return 0, err
 	}
 	return mar.View{B: b}.U64(16), nil

@@ -177,6 +177,10 @@ func TestRequests(t *testing.T) {
 	b = append(ph[:], p.Data...)
 	martest.Layout(t, "partial", b, 12, 60, 24, uint32(2), 32, uint32(5000), 40, uint32(4), 48, uint32(2), 56, "data")
 	roundTrip(t, "partial", b, 60, p, ParsePartialMcastReq)
+	z := ZCAllocReq{4096, "/dev/shm/corosync_zerocopy-abcdef"}
+	roundTrip(t, "zero-copy alloc", z.Append(nil), ZCAllocReqSize, z, ParseZCAllocReq)
+	roundTrip(t, "zero-copy free", AppendZCFreeReq(nil, 4096, 9), ZCFreeReqSize, 9, ParseZCFreeReq)
+	roundTrip(t, "zero-copy execute", AppendZCExecuteReq(nil, 9), ZCExecuteReqSize, 9, ParseZCExecuteReq)
 
 	ms := MembershipReq{g}
 	b = ms.Append(nil)
