@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,52 +13,94 @@ import (
 	"github.com/pacesync/pacesync/internal/lab/labtest"
 )
 
+// policyLinks is how many links TestKnetPolicies has; passive goes over the one with
+// the highest priority.
+const (
+	policyLinks = 3
+	preferred   = 1
+)
+
 // TestKnetPolicies: with each link mode, one link after the other is cut and comes
-// back while all nodes send: no change of membership as long as one link lives.
+// back while all nodes send: no change of membership as long as one link lives,
+// and the data go over the links that the mode wants.
 func TestKnetPolicies(t *testing.T) {
 	labtest.Long(t, "TestKnetSmall")
 	for _, m := range knetMixes() {
 		for _, mode := range []string{"passive", "active", "rr"} {
 			t.Run(m.name+"/"+mode, func(t *testing.T) {
-				ctx := labtest.Context(t, 4*time.Minute)
+				ctx := labtest.Context(t, 6*time.Minute)
 				load := clientProgram(t, "load")
-				l := upMix(t, m, 3)
+				l := upMix(t, m, policyLinks)
 				conf := knet("link_mode: " + mode)
-				conf.Interfaces[1] = append(conf.Interfaces[1], "knet_link_priority: 10") // passive goes over this one
+				conf.Interfaces[preferred] = append(conf.Interfaces[preferred], "knet_link_priority: 10")
 				startConf(t, ctx, l, conf)
-				waitLinks(t, ctx, l, 3, "all links to be up", connected)
+				waitLinks(t, ctx, l, policyLinks, "all links to be up", connected)
 				stays(t, ctx, l.Members(), mode, func() {
 					underLoad(t, ctx, l.Members(), load, func() {
-						for _, k := range []int{1, 0, 2} {
+						for _, k := range []int{preferred, 0, 2} {
 							must(t, l.CutNet(lab.Any, lab.Any, k))
-							waitLinks(t, ctx, l, 3, fmt.Sprintf("link %d to be down everywhere", k), upBut(k))
+							waitLinks(t, ctx, l, policyLinks, fmt.Sprintf("link %d to be down everywhere", k), upBut(k))
+							usedLinks(t, ctx, l.Members(), mode, k)
 							must(t, l.Heal())
-							waitLinks(t, ctx, l, 3, fmt.Sprintf("link %d to come back", k), connected)
+							waitLinks(t, ctx, l, policyLinks, fmt.Sprintf("link %d to come back", k), connected)
 						}
+						usedLinks(t, ctx, l.Members(), mode, -1)
 					})
 				})
-				usedLinks(t, ctx, l.Node("n1"), mode)
 			})
 		}
 	}
 }
 
-// usedLinks looks at which links a node sent its data over.
-func usedLinks(t *testing.T, ctx context.Context, n *lab.Node, mode string) {
+// usedLinks waits, on each node, for a second in which its data went to another
+// over those links and no others that the mode wants while one is down.
+func usedLinks(t *testing.T, ctx context.Context, nodes []*lab.Node, mode string, down int) {
 	t.Helper()
-	s := knetStats(t, ctx, n)
-	var sent [3]uint64
-	for k := range sent {
-		sent[k] = s[fmt.Sprintf("node2.link%d.tx_data_packets", k)]
-	}
-	t.Logf("%s: packets to node 2 by link: %v", mode, sent)
-	for k, count := range sent {
-		// Of passive links the one with the highest priority carries all but what came in its absence.
-		if mode == "passive" && k != 1 && count*10 > sent[1] || mode != "passive" && count < 1000 {
-			t.Errorf("%s: packets to node 2 by link: %v", mode, sent)
-			return
+	for i, n := range nodes {
+		to := nodes[(i+1)%len(nodes)].ID()
+		var sent [policyLinks]uint64
+		wait, cancel := context.WithTimeout(ctx, 40*time.Second)
+		err := lab.Wait(wait, fmt.Sprintf("%s to send as %s wants with link %d down", n.Name(), mode, down), func() bool {
+			before := knetStats(t, ctx, n)
+			pass(ctx, time.Second)
+			after := knetStats(t, ctx, n)
+			for k := range sent {
+				key := fmt.Sprintf("node%d.link%d.tx_data_packets", to, k)
+				sent[k] = after[key] - before[key]
+			}
+			return asMode(mode, down, sent)
+		})
+		cancel()
+		if err != nil {
+			t.Errorf("%v; in the last second to node %d, by link: %v", err, to, sent)
 		}
 	}
+	t.Logf("%s with link %d down: data as wanted", mode, down)
+}
+
+// asMode tells whether links carried what a link mode makes them carry while one
+// of them is down: of passive links one, the preferred if it is up; else all that
+// are up, none of them less than half of what another carried.
+func asMode(mode string, down int, sent [policyLinks]uint64) bool {
+	const enough = 50
+	least, most, used := uint64(math.MaxUint64), uint64(0), []int(nil)
+	for k, count := range sent {
+		if count > 0 {
+			least, most, used = min(least, count), max(most, count), append(used, k)
+		}
+	}
+	if most < enough || least*2 < most {
+		return false
+	}
+	if mode == "passive" {
+		return len(used) == 1 && used[0] != down && (used[0] == preferred || down == preferred)
+	}
+	for k := range sent {
+		if slices.Contains(used, k) != (k != down) {
+			return false
+		}
+	}
+	return true
 }
 
 // TestKnetLinkDefaults: a link is pulled with the original's own timeouts, once

@@ -271,9 +271,9 @@ func TestDataFromElsewhere(t *testing.T) {
 	}
 }
 
-// TestDataBeforeUp: data of a host that sees us already brings the link up early,
+// TestA12_DataBeforeUp: data of a host that sees us already brings the link up early,
 // when our pings are answered (A12: kronosnet e0de1007); otherwise it is dropped.
-func TestDataBeforeUp(t *testing.T) {
+func TestA12_DataBeforeUp(t *testing.T) {
 	e, _ := New(epoch, testConfig(1, 2, 1))
 	h := Header{Type: TypeData, Host: 2, Seq: 1, Fragments: 1}
 	e.Receive(epoch, addr(1, 0), addr(2, 0), append(h.append(nil), 1))

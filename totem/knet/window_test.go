@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestWindowAgainstModel: the window says what a list of all numbers says, at every
+// TestA16_WindowAgainstModel: the window says what a list of all numbers says, at every
 // place of the sequence, the wrap included (A16: kronosnet 8328b491).
-func TestWindowAgainstModel(t *testing.T) {
+func TestA16_WindowAgainstModel(t *testing.T) {
 	for seed := range uint64(8) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		var w window

@@ -52,6 +52,7 @@ type Service struct {
 
 	shutdown shutdown
 	reload   reloadQueue
+	key      keyChange
 }
 
 // NewService makes the engine.
@@ -91,9 +92,10 @@ func (s *Service) Engine() *service.Engine {
 			execReload:       {Name: "RELOAD_CONFIG", MinSize: reloadSize, Deliver: s.deliverReload},
 			execCrypto:       {Name: "CRYPTO_RECONFIG", MinSize: cryptoSize, Deliver: s.deliverCrypto},
 		},
-		Stop:   s.shutdown.stop,
-		Opened: func(c service.Conn) { s.conns[c.Handle()] = c },
-		Closed: s.closed,
+		Stop:    s.shutdown.stop,
+		Opened:  func(c service.Conn) { s.conns[c.Handle()] = c },
+		Closed:  s.closed,
+		Confchg: s.confchg,
 	}
 }
 

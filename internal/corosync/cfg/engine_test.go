@@ -476,6 +476,54 @@ func TestCryptoPhasesOfOwnMessagesOnly(t *testing.T) {
 	}
 }
 
+// TestOldKeyStaysForTheSlow: a node that has ended with its phases keeps the old key
+// until all have begun to use the new one, are gone, or took too long.
+func TestOldKeyStaysForTheSlow(t *testing.T) {
+	for _, x := range []struct {
+		name string
+		then func(c *servicetest.Cluster, nodes map[uint32]*node)
+	}{
+		{"the other begins", func(c *servicetest.Cluster, nodes map[uint32]*node) {
+			_ = (&Service{host: nodes[2].host}).sendCrypto(cryptoActivate)
+			c.Deliver()
+		}},
+		{"the other is gone", func(c *servicetest.Cluster, _ map[uint32]*node) { c.Partition([]uint32{1}) }},
+		{"too long", func(_ *servicetest.Cluster, nodes map[uint32]*node) { nodes[1].host.Advance(oldKeyLimit) }},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			c, nodes := cluster(t)
+			c.Request(1, service.CFG, c.Connect(1, service.CFG), mar.AppendBare(nil, wire.ReqReloadConfig))
+			c.Deliver()
+			_ = (&Service{host: nodes[1].host}).sendCrypto(cryptoActivate)
+			c.Deliver()
+			nodes[1].host.Advance(oldKeyLimit - time.Millisecond)
+			if !slices.Equal(nodes[1].d.phases, []uint32{1}) {
+				t.Fatalf("phases %v while the other node has not begun", nodes[1].d.phases)
+			}
+			x.then(c, nodes)
+			if !slices.Equal(nodes[1].d.phases, []uint32{1, 2}) || nodes[1].host.Pending() != 0 {
+				t.Errorf("phases %v, %d timers", nodes[1].d.phases, nodes[1].host.Pending())
+			}
+		})
+	}
+}
+
+// TestKeyChangeOvertaken: a reload that brings the next key ends the wait; what the
+// slow node says later is about that one.
+func TestKeyChangeOvertaken(t *testing.T) {
+	k := keyChange{}
+	k.reloaded([]uint32{1, 2})
+	k.ended, k.limit = true, servicetest.NewHost(1).After(oldKeyLimit, func() {})
+	k.reloaded([]uint32{1, 2, 3}) // while the change lasts, it is the one that is waited for
+	if !slices.Equal(k.nodes, []uint32{1, 2}) {
+		t.Errorf("waits for %v", k.nodes)
+	}
+	k.overtaken()
+	if k.ended || k.limit.Stop() {
+		t.Error("the old change goes on")
+	}
+}
+
 func TestReopenLogs(t *testing.T) {
 	c, nodes := cluster(t)
 	conn := c.Connect(1, service.CFG)

@@ -81,31 +81,3 @@ func (s *Service) deliverShutdown(from uint32, _ []byte, _ bool) {
 		s.host.Shutdown(0, true)
 	}
 }
-
-func (s *Service) sendCrypto(phase uint32) error {
-	b, m := mar.Extend(nil, cryptoSize)
-	mar.PutReq(m, mar.ID(service.CFG, execCrypto), cryptoSize)
-	mar.PutU32(m, 16, phase)
-	return s.host.Mcast(b, nil)
-}
-
-// Phases of a change of key: all nodes have loaded the new one; then they use
-// it; then they forget the old one.
-const (
-	cryptoActivate = 1
-	cryptoCleanup  = 2
-)
-
-// deliverCrypto acts on our own messages only: each node moves through the
-// phases by itself.
-func (s *Service) deliverCrypto(from uint32, msg []byte, swapped bool) {
-	if from != s.host.NodeID() {
-		return
-	}
-	phase := mar.View{B: msg, Swapped: swapped}.U32(16)
-	s.logf(service.LevelDebug, "Crypto reconfiguration phase %d", phase)
-	s.daemon.CryptoPhase(phase)
-	if phase < cryptoCleanup {
-		s.retry(func() error { return s.sendCrypto(cryptoCleanup) })
-	}
-}

@@ -50,6 +50,8 @@ func (s *Service) deliverReload(from uint32, msg []byte, swapped bool) {
 		r.client = mar.View{B: msg, Swapped: swapped}.U64(24)
 	}
 	s.logf(service.LevelNotice, "Config reload requested by node %d", from)
+	_, members := s.host.Ring()
+	s.key.reloaded(members)
 	if len(s.reload.waiting) >= maxReloads {
 		s.answerReload(r, service.ErrTryAgain)
 		return
@@ -86,6 +88,7 @@ func (s *Service) finishReload(r *config.Reload) {
 		_ = s.m.Set(keyInProgress, cmap.U8(0))
 	}
 	if status == service.OK && r.CryptoChanged {
+		s.key.overtaken()
 		s.retry(func() error { return s.sendCrypto(cryptoActivate) })
 	}
 	req := s.reload.waiting[0]

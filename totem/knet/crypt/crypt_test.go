@@ -413,8 +413,8 @@ func TestStandardLibraryFallback(t *testing.T) {
 	}
 }
 
-// TestKeysAreWiped looks into the memory of a slot that is cleared.
-func TestKeysAreWiped(t *testing.T) {
+// TestCVE_2026_15811_Keys looks into the memory of a slot that is cleared.
+func TestCVE_2026_15811_Keys(t *testing.T) {
 	k := keysWith(t, Config{"aes256", "sha256", key(256)})
 	s := k.slots[1]
 	inner, outer := s.mac.inner, s.mac.outer

@@ -7,8 +7,8 @@ import (
 	"github.com/pacesync/pacesync/internal/testneed"
 )
 
-// TestRoundKeysAreWiped looks into the round keys of a slot that is replaced.
-func TestRoundKeysAreWiped(t *testing.T) {
+// TestCVE_2026_15811_RoundKeys looks into the round keys of a slot that is replaced.
+func TestCVE_2026_15811_RoundKeys(t *testing.T) {
 	k := keysWith(t, Config{"aes256", "sha256", key(256)})
 	c, ok := k.slots[1].cipher.(*aesChains)
 	if !ok {
