@@ -164,11 +164,11 @@ func pass(ctx context.Context, d time.Duration) {
 	<-wait.Done()
 }
 
-// TestKnetMTU reproduces kronosnet#241 and the MTU half of users' pain A11: the
+// TestKnetLinkMTU reproduces kronosnet#241 and the MTU half of users' pain A11: the
 // MTU of the network changes under load, up to 65520 and down to 576, and a switch
 // begins to swallow large packets. The ring stays and each link's MTU follows; of
 // the swallowed ones without encryption only, where the original needs minutes.
-func TestKnetMTU(t *testing.T) {
+func TestKnetLinkMTU(t *testing.T) {
 	labtest.Long(t, "TestKnetSmall")
 	for _, m := range knetMixes() {
 		t.Run(m.name, func(t *testing.T) {
