@@ -65,6 +65,7 @@ type UDPU struct {
 	rxfd   int // bound to Bind:Port; receives everything and sends the token
 	txfd   int // bound to Bind and any port; sends what goes to all nodes
 	peers  []peer
+	all    [][]byte   // queued for every other node, in order
 	loop   *loop.Loop // nil: not attached
 	rx     rxRing
 	tx     txQueue
@@ -99,6 +100,7 @@ func OpenUDPU(cfg UDPUConfig) (*UDPU, error) {
 	}
 	u.rx.init()
 	u.tx.init()
+	u.all = make([][]byte, 0, txBatch)
 	return u, nil
 }
 
@@ -230,12 +232,10 @@ func (u *UDPU) known(addr netip.Addr) bool {
 
 // SendAll queues data for every other node. data must stay as it is until Flush.
 func (u *UDPU) SendAll(data []byte) {
-	for i := range u.peers {
-		if u.tx.full(u.txfd) {
-			u.Flush()
-		}
-		u.tx.add(u.txfd, data, &u.peers[i].sa)
+	if len(u.all) == cap(u.all) {
+		u.Flush()
 	}
+	u.all = append(u.all, data)
 }
 
 // SendTo queues data for one node; false when the nodelist has no such node.
@@ -243,9 +243,8 @@ func (u *UDPU) SendAll(data []byte) {
 func (u *UDPU) SendTo(node uint32, data []byte) bool {
 	for i := range u.peers {
 		if u.peers[i].id == node {
-			if u.tx.full(u.rxfd) {
-				u.Flush()
-			}
+			u.spread()
+			u.room(u.rxfd)
 			u.tx.add(u.rxfd, data, &u.peers[i].sa)
 			return true
 		}
@@ -253,9 +252,39 @@ func (u *UDPU) SendTo(node uint32, data []byte) bool {
 	return false
 }
 
-// Flush hands the queued datagrams to the kernel, in order. What the kernel
-// refuses is counted and dropped: Totem expects loss, and must never wait.
+// spread queues what goes to all: for one peer after the other, so that the kernel
+// can take the datagrams of each as one message.
+func (u *UDPU) spread() {
+	for i := range u.peers {
+		same := false
+		for _, data := range u.all {
+			same = u.room(u.txfd) && same
+			u.tx.addJoined(u.txfd, data, &u.peers[i].sa, same)
+			same = true
+		}
+	}
+	clear(u.all) // let the collector have the datagrams
+	u.all = u.all[:0]
+}
+
+// room makes room for a datagram through fd; it says whether there was.
+func (u *UDPU) room(fd int) bool {
+	if u.tx.full(fd) {
+		u.send()
+		return false
+	}
+	return true
+}
+
+// Flush hands the queued datagrams to the kernel, those for one node in their order.
+// What the kernel refuses is counted and dropped: Totem expects loss, and must
+// never wait.
 func (u *UDPU) Flush() {
+	u.spread()
+	u.send()
+}
+
+func (u *UDPU) send() {
 	u.tx.flush(func(_, bytes int) {
 		u.stats.TxPackets++
 		u.stats.TxBytes += uint64(bytes)
