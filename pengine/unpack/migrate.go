@@ -1,44 +1,61 @@
 package unpack
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pacesync/pacesync/pengine/model"
 )
 
-func (u *unpacker) recordedOps(node, rsc string) []*model.HistoryOp {
-	if h := u.c.History[node][rsc]; h != nil {
-		return h.Ops
+// recordedOps returns what is recorded of rsc on node, nothing where that is written
+// in two places (find_lrm_resource, which takes no result that is not the only one).
+func (u *unpacker) recordedOps(node, rsc string) (ops []*model.HistoryOp) {
+	found := 0
+	for _, h := range u.c.Histories[node] {
+		if h.ID == rsc {
+			ops = h.Ops
+			found++
+		}
 	}
-	return nil
+	if found > 1 {
+		return nil
+	}
+	return ops
 }
 
-// known says whether a result of rsc on node is recorded (unknown_on_node).
+// known says whether a result of rsc on node is recorded (unknown_on_node, which since
+// clusterlabs/pacemaker#3020 does not count what has only begun).
 func (u *unpacker) known(node, rsc string) bool {
-	for _, o := range u.recordedOps(node, rsc) {
-		if o.RCText != "" && o.RC != model.RCUnknown {
+	for _, h := range u.c.Histories[node] {
+		if h.ID == rsc && slices.ContainsFunc(h.Ops, func(o *model.HistoryOp) bool { return o.RCText != "" && o.RCText != "193" }) {
 			return true
 		}
 	}
 	return false
 }
 
-// find returns the recorded operation of that task that leads to or comes from other
-// (find_lrm_op). rc limits it to a result, -1 for any.
-func (u *unpacker) find(rsc, task, node, other string, rc int) *model.HistoryOp {
-	for _, o := range u.recordedOps(node, rsc) {
-		if o.Task != task {
+// find returns the recorded operation of that task that leads to or comes from other,
+// when it is the only one (find_lrm_op). rc limits it to a result, -1 for any.
+func (u *unpacker) find(rsc, task, node, other string, rc int) (found *model.HistoryOp) {
+	for _, h := range u.c.Histories[node] {
+		if h.ID != rsc {
 			continue
 		}
-		if other != "" && ((task == model.MigrateTo && o.MigrateTarget != other) || (task == model.MigrateFrom && o.MigrateSource != other)) {
-			continue
+		for _, o := range h.Ops {
+			elsewhere := other != "" && ((task == model.MigrateTo && o.MigrateTarget != other) || (task == model.MigrateFrom && o.MigrateSource != other))
+			if o.Task != task || elsewhere {
+				continue
+			}
+			if found != nil {
+				return nil
+			}
+			found = o
 		}
-		if rc >= 0 && (o.RC != rc || o.Status != model.ExecDone) {
-			return nil
-		}
-		return o
 	}
-	return nil
+	if found != nil && rc >= 0 && (found.RC != rc || found.Status != model.ExecDone) {
+		return nil
+	}
+	return found
 }
 
 // changedAfter says whether something but a monitor happened there after o
@@ -153,7 +170,7 @@ func (u *unpacker) migrateFromFailed(r *model.Resource, n *model.Node, o *model.
 	}
 	r.Role = model.Started
 	to := u.find(r.ID, model.MigrateTo, o.MigrateSource, o.MigrateTarget, model.RCOk)
-	if len(u.recordedOps(o.MigrateSource, r.ID)) > 0 && !u.newerState(r.ID, o.MigrateSource, to, o) {
+	if u.known(o.MigrateSource, r.ID) && !u.newerState(r.ID, o.MigrateSource, to, o) {
 		if s := u.c.Node(o.MigrateSource); s != nil && s.Online {
 			u.addRunning(r, s, true)
 		}
