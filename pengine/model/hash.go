@@ -1,6 +1,9 @@
 package model
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // The original keeps nodes and utilization in GLib hash tables and in a few places
 // takes the first that fits, so what it decides depends on the order of the table.
@@ -24,11 +27,19 @@ type hashTable struct {
 // HashOrder returns the indexes of keys in the order in which a table with them,
 // inserted one after the other, yields them.
 func HashOrder(keys []string) []int {
-	t := hashTable{shift: minShift, hashes: make([]uint32, 1<<minShift), keys: make([]int, 1<<minShift)}
+	hashes := make([]uint32, len(keys))
 	for i, k := range keys {
-		t.insert(hashString(k), i)
+		hashes[i] = hashString(k)
 	}
-	out := make([]int, 0, len(keys))
+	return hashOrder(hashes)
+}
+
+func hashOrder(hashes []uint32) []int {
+	t := hashTable{shift: minShift, hashes: make([]uint32, 1<<minShift), keys: make([]int, 1<<minShift)}
+	for i, h := range hashes {
+		t.insert(h, i)
+	}
+	out := make([]int, 0, len(hashes))
 	for i, h := range t.hashes {
 		if h != 0 {
 			out = append(out, t.keys[i])
@@ -88,18 +99,33 @@ func (t *hashTable) grow() {
 	}
 }
 
-// Hashed returns the entries in the order of the original's table.
-func (t *Table) Hashed(c *Cluster) []*Weighted {
-	keys := make([]string, 0, len(t.w))
+// Hashed returns the entries in the order of the original's table: what was added
+// first takes its place first, and a copy is filled in the order of what it is made of.
+func (t *Table) Hashed() []*Weighted {
 	in := make([]*Weighted, 0, len(t.w))
-	for _, n := range c.Nodes {
-		if w := t.Get(n); w != nil {
-			keys, in = append(keys, n.ID), append(in, w)
+	hashes := make([]uint32, 0, len(t.w))
+	for _, i := range t.came {
+		if i >= 0 {
+			in, hashes = append(in, &t.w[i]), append(hashes, hashString(t.w[i].ID))
+			continue
+		}
+		for ; i < 0 && reorder(in, hashes); i++ {
 		}
 	}
-	out := make([]*Weighted, 0, len(in))
-	for _, i := range HashOrder(keys) {
-		out = append(out, in[i])
+	reorder(in, hashes)
+	return in
+}
+
+// reorder brings the entries into the order in which a table yields them that they
+// were added to one after the other, and says whether they stood in another.
+func reorder(in []*Weighted, hashes []uint32) bool {
+	order := hashOrder(hashes)
+	if slices.IsSorted(order) {
+		return false
 	}
-	return out
+	was, old := slices.Clone(in), slices.Clone(hashes)
+	for i, j := range order {
+		in[i], hashes[i] = was[j], old[j]
+	}
+	return true
 }

@@ -131,3 +131,23 @@ func TestTable(t *testing.T) {
 		t.Error("nodes are kept by name and found by name or id")
 	}
 }
+
+// TestHashed: the order of a table follows from the order in which it was filled.
+func TestHashed(t *testing.T) {
+	c := New()
+	c.AddNode("bundle-15-0", "bundle-15-0", Remote, 0)
+	second, node := c.AddNode("bundle-15-1", "bundle-15-1", Remote, 0), c.AddNode("1", "node1", Member, 0)
+	for _, first := range []*Node{second, node} {
+		var tab Table
+		tab.Ensure(first)
+		for _, n := range c.Nodes {
+			tab.Ensure(n)
+		}
+		dup := tab.Copy()
+		for _, got := range [][]*Weighted{tab.Hashed(), dup.Hashed()} {
+			if len(got) != 3 || got[0].Node != first {
+				t.Errorf("%s came first; %v", first.Name, got)
+			}
+		}
+	}
+}

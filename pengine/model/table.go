@@ -1,6 +1,10 @@
 package model
 
-import "github.com/pacesync/pacesync/internal/score"
+import (
+	"slices"
+
+	"github.com/pacesync/pacesync/internal/score"
+)
 
 // Weighted is a node with what one resource thinks of it.
 type Weighted struct {
@@ -15,7 +19,12 @@ type Weighted struct {
 func (w *Weighted) Available() bool { return w.Node.Usable() && w.Score >= 0 }
 
 // Table holds what a resource thinks of nodes. The zero value is empty.
-type Table struct{ w []Weighted }
+type Table struct {
+	w []Weighted
+	// came has the index of each entry in the order in which they were added, and -n
+	// where the table was copied n times (see Hashed).
+	came []int32
+}
 
 // Get returns the entry of a node, nil when there is none. It stays valid until
 // the next Put.
@@ -30,6 +39,9 @@ func (t *Table) Get(n *Node) *Weighted {
 func (t *Table) Put(w Weighted) *Weighted {
 	for w.Index >= len(t.w) {
 		t.w = append(t.w, Weighted{})
+	}
+	if t.w[w.Index].Node == nil {
+		t.came = append(t.came, int32(w.Index))
 	}
 	t.w[w.Index] = w
 	return &t.w[w.Index]
@@ -47,6 +59,7 @@ func (t *Table) Ensure(n *Node) *Weighted {
 func (t *Table) Delete(n *Node) {
 	if w := t.Get(n); w != nil {
 		*w = Weighted{}
+		t.came = slices.DeleteFunc(t.came, func(i int32) bool { return i == int32(n.Index) })
 	}
 }
 
@@ -79,9 +92,14 @@ func (t *Table) Len() int {
 
 // Copy returns a table of its own with the counts at zero (pcmk__copy_node_table).
 func (t *Table) Copy() Table {
-	out := Table{append([]Weighted(nil), t.w...)}
+	out := Table{w: slices.Clone(t.w), came: slices.Clone(t.came)}
 	for i := range out.w {
 		out.w[i].Count = 0
+	}
+	if n := len(out.came); n > 0 && out.came[n-1] < 0 {
+		out.came[n-1]--
+	} else if n > 0 {
+		out.came = append(out.came, -1)
 	}
 	return out
 }

@@ -13,7 +13,7 @@ func ranked(c *model.Cluster, t *model.Table, active *model.Node) []*model.Weigh
 	var nodes []*model.Weighted
 	if c.Opt.Strategy == "balanced" {
 		// Capacities are not totally ordered: the result depends on where it starts.
-		nodes = t.Hashed(c)
+		nodes = t.Hashed()
 		slices.Reverse(nodes)
 	} else {
 		nodes = t.List()

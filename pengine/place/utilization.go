@@ -90,7 +90,7 @@ func banFull(r *model.Resource) *model.Node {
 	}
 	any := false
 	var most *model.Node
-	for _, w := range r.Allowed.Hashed(r.Cluster) {
+	for _, w := range r.Allowed.Hashed() {
 		if !w.Available() {
 			continue
 		}
