@@ -167,16 +167,16 @@ type Resource struct {
 	TicketUses        []*TicketUse
 
 	// Placement.
-	Allowed       Table
-	Assigned      *Node
-	AssignedScore score.Score
-	SortIndex     score.Score
-	Why           []Why // what changed scores and why, when Cluster asks for it
-	WeighedAt     int   // how much of Why the choice was made by, once IsWeighed
-	IsWeighed     bool
-	Contest       *Contest  // how the node was chosen
-	WhyPromoted   []Why     // what the promotion score is made of
-	NoPartner     *Resource // the clone whose missing instance cost it its place
+	Allowed     Table
+	Assigned    *Node
+	Chosen      Weighted // what was thought of Assigned when it was chosen
+	SortIndex   score.Score
+	Why         []Why // what changed scores and why, when Cluster asks for it
+	WeighedAt   int   // how much of Why the choice was made by, once IsWeighed
+	IsWeighed   bool
+	Contest     *Contest  // how the node was chosen
+	WhyPromoted []Why     // what the promotion score is made of
+	NoPartner   *Resource // the clone whose missing instance cost it its place
 
 	// Plan.
 	Actions []*Action // in order of creation

@@ -32,7 +32,7 @@ func finalize(r *model.Resource, chosen *model.Weighted, force bool) bool {
 		}
 		return false
 	}
-	r.Assigned, r.AssignedScore = chosen.Node, chosen.Score
+	r.Assigned, r.Chosen = chosen.Node, *chosen
 	chosen.NumResources++
 	chosen.Count++
 	consume(chosen.Utilization, r.Utilization)

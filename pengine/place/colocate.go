@@ -376,13 +376,13 @@ func withClone(dep, pri *model.Resource, k *model.Colocation) {
 		}
 		return
 	}
-	var at []*model.Node
+	var at []model.Weighted
 	for _, inst := range pri.Children {
-		if n := inst.Location(model.Planned); n != nil && !inst.Any(model.Block) {
-			at = append(at, n)
+		if inst.Location(model.Planned) != nil && !inst.Any(model.Block) {
+			at = append(at, chosen(inst))
 		}
 	}
-	keepOnly(dep, at, nil, k)
+	keepOnly(dep, at, false, k)
 }
 
 // interleave applies a colocation to the instance on the same node, if there is one.
@@ -404,51 +404,48 @@ func withBundle(dep, pri *model.Resource, k *model.Colocation) {
 		interleave(dep, Compatible(dep, pri, model.Unknown, false), k)
 		return
 	}
-	var at []*model.Node
+	var at []model.Weighted
 	for _, rep := range pri.Bundle.Replicas {
 		if k.Score < model.Inf {
 			applyColocation(dep, rep.Container, k, false)
 			continue
 		}
-		n := rep.Container.Location(model.Planned)
-		if n == nil || rep.Container.Any(model.Block) {
+		if rep.Container.Location(model.Planned) == nil || rep.Container.Any(model.Block) {
 			continue
 		}
 		if k.PrimaryRole >= model.Promoted && (rep.Child == nil || rep.Child.NextRole < model.Promoted) {
 			continue
 		}
-		at = append(at, n)
+		at = append(at, chosen(rep.Container))
 	}
 	if k.Score >= model.Inf {
-		keepOnly(dep, at, nil, k)
+		keepOnly(dep, at, false, k)
 	}
 }
 
-// keepOnly bans all nodes but those listed; with scores, theirs are added
-// (node_list_exclude).
-func keepOnly(dep *model.Resource, at []*model.Node, scores []score.Score, k *model.Colocation) {
+// keepOnly bans all nodes but those listed, whose scores are added if add says so. One
+// that dep did not know is banned too, but known: as the listed one has it, a guest
+// that is only for who lives in it is looked at from now on (node_list_exclude).
+func keepOnly(dep *model.Resource, at []model.Weighted, add bool, k *model.Colocation) {
 	t, before := &dep.Allowed, dep.Before()
+	slices.Reverse(at) // the last is the first of the original's list
+	listed := func(n *model.Node) int {
+		return slices.IndexFunc(at, func(w model.Weighted) bool { return w.Node == n })
+	}
 	for w := range t.All {
-		found := -1
-		for i, n := range at {
-			if n == w.Node {
-				found = i
-				break
-			}
-		}
-		switch {
-		case found < 0:
+		switch i := listed(w.Node); {
+		case i < 0:
 			w.Score = -model.Inf
-		case scores != nil:
-			w.Score = score.Add(w.Score, scores[found])
+		case add:
+			w.Score = score.Add(w.Score, at[i].Score)
 		}
 	}
-	for _, n := range at {
-		if t.Get(n) == nil {
-			t.Put(model.Weighted{Node: n, Score: -model.Inf, Discover: n.Discover})
+	for _, w := range at {
+		if t.Get(w.Node) == nil {
+			t.Put(model.Weighted{Node: w.Node, Score: -model.Inf, Discover: w.Discover})
 		}
 	}
-	dep.Explained(&before, model.Why{Cause: model.CauseColocation, Colocation: k}, func(n *model.Node) bool { return !slices.Contains(at, n) })
+	dep.Explained(&before, model.Why{Cause: model.CauseColocation, Colocation: k}, func(n *model.Node) bool { return listed(n) < 0 })
 }
 
 func copiesPerNode(r *model.Resource) int {

@@ -333,8 +333,7 @@ func member(k *model.Resource, id string, ok func(*model.Resource) bool) *model.
 // withPromotable makes a dependent follow or avoid instances in a role
 // (pcmk__update_dependent_with_promotable).
 func withPromotable(dep, pri *model.Resource, k *model.Colocation) {
-	var at []*model.Node
-	var scores []score.Score
+	var at []model.Weighted
 	for _, inst := range pri.Children {
 		n := inst.Location(model.Planned)
 		if n == nil || inst.State(false) != k.PrimaryRole {
@@ -348,21 +347,24 @@ func withPromotable(dep, pri *model.Resource, k *model.Colocation) {
 				}
 			}
 		}
-		at, scores = append([]*model.Node{n}, at...), append([]score.Score{assignedScore(inst)}, scores...)
+		at = append(at, chosen(inst))
 	}
 	if k.Score >= model.Inf && (k.DependentRole != model.Promoted || k.PrimaryRole != model.Promoted) {
-		if scores == nil {
-			scores = []score.Score{}
-		}
-		keepOnly(dep, at, scores, k)
+		keepOnly(dep, at, true, k)
 	}
 }
 
-func assignedScore(r *model.Resource) score.Score {
-	for len(r.Children) > 0 {
-		r = r.Children[0]
+// chosen is what the part of r that was assigned first thought of its node.
+func chosen(r *model.Resource) model.Weighted {
+	if len(r.Children) == 0 {
+		return r.Chosen
 	}
-	return r.AssignedScore
+	for _, k := range r.Children {
+		if k.Location(model.Planned) != nil {
+			return chosen(k)
+		}
+	}
+	return model.Weighted{}
 }
 
 // withPromotedPriority makes an instance more or less worth promoting by whether the
