@@ -30,7 +30,7 @@ func classes() []class {
 		{"order-after-itself", []string{"order_actions: "}, nil},
 		{"unique-clone-history", []string{"add_resource_details: "}, nil},
 		{"found-twice", []string{"find_anonymous_clone: ", "find_existing_action: "}, nil},
-		{"dot-of-skipped-action", []string{"write_sim_dotfile: "}, nil},
+		{"display-of-missing-action", []string{"write_sim_dotfile: ", "rsc_action_item: "}, nil},
 		{"promoted-nowhere", []string{"add_sort_index_to_node_weight: "}, nil},
 		{"version-of-words", []string{endless}, comparesVersions},
 		{"replica-history-recursion", []string{"segmentation fault"}, hasGuests},
