@@ -129,6 +129,7 @@ type Cluster struct {
 	nodeByID  map[string]*Node
 	nodeBy    map[string]*Node // by lower-case name
 	nextNode  int
+	SameNames bool // of several nodes
 	DC        *Node
 	Resources []*Resource // top level
 	byID      map[string]*Resource

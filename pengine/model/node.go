@@ -29,6 +29,7 @@ const (
 // Node is a cluster, remote or guest node.
 type Node struct {
 	Index    int // dense, in order of creation
+	entry    int // in tables, which go by id: the Index of the first node with this id
 	ID, Name string
 	Kind     NodeKind
 	Score    score.Score // initial score for every resource
@@ -54,7 +55,7 @@ type Node struct {
 
 // AddNode makes a node and puts it into the list by name (pe_create_node).
 func (c *Cluster) AddNode(id, name string, kind NodeKind, s score.Score) *Node {
-	n := &Node{Index: c.nextNode, ID: id, Name: name, Kind: kind, Score: s, Attrs: map[string]string{}, Utilization: map[string]string{}}
+	n := &Node{Index: c.nextNode, entry: c.nextNode, ID: id, Name: name, Kind: kind, Score: s, Attrs: map[string]string{}, Utilization: map[string]string{}}
 	c.nextNode++
 	n.Attrs["#kind"] = "cluster"
 	if kind == Remote {
@@ -62,13 +63,23 @@ func (c *Cluster) AddNode(id, name string, kind NodeKind, s score.Score) *Node {
 		c.HaveRemote = true
 	}
 	c.Nodes = InsertSorted(c.Nodes, n, func(a, b *Node) int { return CompareNames(a.Name, b.Name) })
-	if c.nodeByID[strings.ToLower(id)] == nil {
-		c.nodeByID[strings.ToLower(id)] = n
+	if twin := c.nodeByID[strings.ToLower(id)]; twin != nil && twin.ID == id {
+		n.entry = twin.entry
 	}
-	if c.nodeBy[strings.ToLower(name)] == nil {
-		c.nodeBy[strings.ToLower(name)] = n
+	if namesake := c.Node(name); namesake != nil && namesake.Name == name {
+		c.SameNames = true
 	}
+	firstOf(c.nodeByID, id, n)
+	firstOf(c.nodeBy, name, n)
 	return n
+}
+
+// firstOf keeps in nodes the one of a key that comes first in the cluster's list.
+func firstOf(nodes map[string]*Node, key string, n *Node) {
+	key = strings.ToLower(key)
+	if was := nodes[key]; was == nil || CompareNames(n.Name, was.Name) <= 0 {
+		nodes[key] = n
+	}
 }
 
 // Node finds a node by name.

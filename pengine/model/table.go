@@ -18,7 +18,8 @@ type Weighted struct {
 // (pcmk__node_available).
 func (w *Weighted) Available() bool { return w.Node.Usable() && w.Score >= 0 }
 
-// Table holds what a resource thinks of nodes. The zero value is empty.
+// Table holds what a resource thinks of nodes; two with one id have one entry. The zero
+// value is empty.
 type Table struct {
 	w []Weighted
 	// came has the index of each entry in the order in which they were added, and -n
@@ -29,22 +30,22 @@ type Table struct {
 // Get returns the entry of a node, nil when there is none. It stays valid until
 // the next Put.
 func (t *Table) Get(n *Node) *Weighted {
-	if n == nil || n.Index >= len(t.w) || t.w[n.Index].Node == nil {
+	if n == nil || n.entry >= len(t.w) || t.w[n.entry].Node == nil {
 		return nil
 	}
-	return &t.w[n.Index]
+	return &t.w[n.entry]
 }
 
 // Put adds or replaces an entry and returns it.
 func (t *Table) Put(w Weighted) *Weighted {
-	for w.Index >= len(t.w) {
+	for w.entry >= len(t.w) {
 		t.w = append(t.w, Weighted{})
 	}
-	if t.w[w.Index].Node == nil {
-		t.came = append(t.came, int32(w.Index))
+	if t.w[w.entry].Node == nil {
+		t.came = append(t.came, int32(w.entry))
 	}
-	t.w[w.Index] = w
-	return &t.w[w.Index]
+	t.w[w.entry] = w
+	return &t.w[w.entry]
 }
 
 // Ensure returns the entry of a node, made from the node when it is new.
@@ -59,7 +60,7 @@ func (t *Table) Ensure(n *Node) *Weighted {
 func (t *Table) Delete(n *Node) {
 	if w := t.Get(n); w != nil {
 		*w = Weighted{}
-		t.came = slices.DeleteFunc(t.came, func(i int32) bool { return i == int32(n.Index) })
+		t.came = slices.DeleteFunc(t.came, func(i int32) bool { return i == int32(n.entry) })
 	}
 }
 

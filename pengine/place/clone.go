@@ -100,7 +100,7 @@ func assignInstance(k *model.Resource, prefer *model.Node, all bool, perNode int
 		}
 	}
 	for _, n := range k.Cluster.Nodes {
-		if k.Allowed.Get(n) != nil {
+		if w := k.Allowed.Get(n); w != nil && w.Node == n {
 			limitInstance(k, n, perNode)
 		}
 	}

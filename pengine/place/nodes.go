@@ -11,8 +11,8 @@ import (
 // ranked returns the nodes of a table, the best first (pcmk__sort_nodes).
 func ranked(c *model.Cluster, t *model.Table, active *model.Node) []*model.Weighted {
 	var nodes []*model.Weighted
-	if c.Opt.Strategy == "balanced" {
-		// Capacities are not totally ordered: the result depends on where it starts.
+	if c.Opt.Strategy == "balanced" || c.SameNames {
+		// Capacities are not totally ordered, nor are namesakes: the result depends on where it starts.
 		nodes = t.Hashed()
 		slices.Reverse(nodes)
 	} else {

@@ -19,7 +19,7 @@ func showBelow(s *model.Shown, r *model.Resource, fn string) {
 		return
 	}
 	for _, n := range r.Cluster.Nodes {
-		if w := r.Allowed.Get(n); w != nil {
+		if w := r.Allowed.Get(n); w != nil && w.Node == n {
 			s.Add(model.ShownLine{Kind: model.ShownScore, By: fn, Rsc: r.ID, Node: n.Name, Score: w.Score.String()})
 		}
 	}

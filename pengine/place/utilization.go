@@ -103,7 +103,7 @@ func banFull(r *model.Resource) *model.Node {
 		need = r.Utilization
 	}
 	for _, n := range r.Cluster.Nodes {
-		if w := r.Allowed.Get(n); w != nil && w.Available() && !fits(n, need) {
+		if w := r.Allowed.Get(n); w != nil && w.Node == n && w.Available() && !fits(n, need) {
 			r.AddScore(n, -model.Inf, model.CauseCapacity)
 		}
 	}
