@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pacesync/pacesync/cib/schema/schemafiles"
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/cibconn"
 	"github.com/pacesync/pacesync/internal/goption"
@@ -44,13 +45,15 @@ const description = "Examples:\n\n" +
 	"What of the failure tomorrow, when failure-timeout has passed:\n\n" +
 	"\tpacesync explain web --set-datetime '2030-01-01 12:00:00Z'\n\n" +
 	"Exit status: 0 answered; 64 the command line is wrong; 65 the CIB cannot be used;\n" +
-	"66 the file cannot be read; 102 no cluster answers; 105 no such resource or node.\n\n"
+	"66 the file cannot be read; 102 no cluster answers; 105 no such resource or node.\n" +
+	"The environment names a file too, as for other tools: CIB_file, CIB_shadow.\n\n"
 
 // tool is one run.
 type tool struct {
 	goption.Common
 	env  *applet.Env
-	file *string
+	file *string // what is read instead of the cluster's CIB
+	by   string  // who named the file, empty for the command line
 	node *string
 	date *string
 	json bool
@@ -119,6 +122,9 @@ func (t *tool) run(out *pcmkout.Out, args []string) error {
 		t.rsc = args[0]
 	case t.node != nil:
 		return fail(pcmk.ExitUsage, "--node needs the name of a resource (see --help)")
+	}
+	if path, by := session.NamedFile(); t.file == nil && by != "" {
+		t.file, t.by = &path, " ("+by+")"
 	}
 	cib, err := t.load()
 	if err != nil {
@@ -191,7 +197,25 @@ func (t *tool) load() (*xmltree.Node, error) {
 	if !ok {
 		return nil, fail(pcmk.ExitDataErr, "%s", text)
 	}
+	t.warn(up)
 	return up, nil
+}
+
+// warn says what in a CIB does not conform to its schema: the scheduler takes what it
+// understands of such a one, crm_simulate refuses it.
+func (t *tool) warn(cib *xmltree.Node) {
+	set, err := schemafiles.Load(schemafiles.Dir())
+	if err != nil || set.Latest() < 0 {
+		return // nothing to hold it to
+	}
+	faults := set.Validate(cib)
+	if len(faults) == 0 {
+		return
+	}
+	fmt.Fprintf(t.env.Stderr, "%s: %s does not conform to its schema, what follows counts what can be understood:\n", t.env.Name, t.source())
+	for _, f := range faults {
+		fmt.Fprintf(t.env.Stderr, "\t%s\n", f)
+	}
 }
 
 func (t *tool) source() string {
@@ -201,7 +225,7 @@ func (t *tool) source() string {
 	case *t.file == "-":
 		return "standard input"
 	}
-	return *t.file
+	return *t.file + t.by
 }
 
 func (t *tool) read() (*xmltree.Node, error) {
@@ -221,7 +245,7 @@ func (t *tool) read() (*xmltree.Node, error) {
 	}
 	switch perr := (*fs.PathError)(nil); {
 	case errors.As(err, &perr):
-		return nil, fail(pcmk.ExitNoInput, "cannot read %s: %v", *t.file, perr.Err)
+		return nil, fail(pcmk.ExitNoInput, "cannot read %s: %v", t.source(), perr.Err)
 	case err != nil:
 		return nil, fail(pcmk.ExitDataErr, "cannot read %s: %v", t.source(), err)
 	case strings.TrimSpace(string(text)) == "":

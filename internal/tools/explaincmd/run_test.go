@@ -13,7 +13,7 @@ import (
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
-const cib = `<cib crm_feature_set="3.16.1" validate-with="pacemaker-3.9" have-quorum="1" execution-date="1700000000"><configuration>
+const cib = `<cib admin_epoch="0" epoch="1" num_updates="0" crm_feature_set="3.16.1" validate-with="pacemaker-3.9" have-quorum="1" execution-date="1700000000"><configuration>
 <crm_config><cluster_property_set id="o"><nvpair id="o1" name="stonith-enabled" value="false"/></cluster_property_set></crm_config>
 <nodes><node id="1" uname="node1"/><node id="2" uname="node2"/></nodes>
 <resources><primitive id="web" class="ocf" provider="heartbeat" type="Dummy"/></resources>
@@ -93,7 +93,7 @@ func TestErrors(t *testing.T) {
 		{" ", []string{"web", "-x", "-"}, 65, "standard input is empty"},
 		{"<status/>", []string{"web", "-x", "-"}, 65, "standard input holds <status>, not a whole CIB"},
 		{"", []string{"web", "-x", filepath.Join(t.TempDir(), "missing.xml")}, 66, "no such file or directory"},
-		{"", []string{"web"}, 102, "no cluster answers on this node"},
+		{"", []string{"web"}, 66, "none.xml (CIB_file): no such file or directory"},
 	} {
 		status, out, err := run(t, c.content, c.args...)
 		if status != c.status || !strings.Contains(err, c.text) || out != "" || !strings.HasPrefix(err, "pacesync explain: ") {
@@ -102,5 +102,45 @@ func TestErrors(t *testing.T) {
 	}
 	if status, out, _ := run(t, "", "--help"); status != 0 || !strings.Contains(out, "pe-input") {
 		t.Errorf("help: status %d\n%s", status, out)
+	}
+}
+
+// TestNoCluster says so where nothing answers and no file is named.
+func TestNoCluster(t *testing.T) {
+	t.Setenv("CIB_file", "") // so that it is as before afterwards
+	os.Unsetenv("CIB_file")
+	status, out, err := run(t, "", "web")
+	if running := status == 0 || status == 105; running {
+		return // a cluster answered; what it said is the business of the end-to-end tests
+	}
+	if status != 102 || out != "" || !strings.Contains(err, "no cluster answers on this node") {
+		t.Errorf("status %d\n%s%s", status, out, err)
+	}
+}
+
+// TestFaultyCIB explains what violates the schema, and names what does, however the
+// CIB was named.
+func TestFaultyCIB(t *testing.T) {
+	faulty := strings.Replace(cib, `<primitive id="web"`, `<primitive colour="red" id="web"`, 1)
+	file := filepath.Join(t.TempDir(), "cib.xml")
+	if err := os.WriteFile(file, []byte(faulty), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CIB_file", file)
+	for _, c := range []struct {
+		args   []string
+		source string
+	}{{[]string{"web", "-x", file}, file + " "}, {[]string{"web"}, file + " (CIB_file) "}, {[]string{"web", "-x", "-"}, "standard input "}} {
+		status, out, err := run(t, faulty, c.args...)
+		if status != 0 || !strings.Contains(out, "node1") || !strings.Contains(err, c.source+"does not conform to its schema") || !strings.Contains(err, "attribute colour is not allowed") {
+			t.Errorf("%q: status %d\n%s%s", c.args, status, out, err)
+		}
+	}
+	t.Setenv("CIB_file", filepath.Join(filepath.Dir(file), "broken.xml"))
+	if err := os.WriteFile(os.Getenv("CIB_file"), []byte("<cib"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, err := run(t, "", "web"); status != 65 || !strings.Contains(err, "broken.xml (CIB_file) is not XML that can be used") {
+		t.Errorf("status %d\n%s", status, err)
 	}
 }

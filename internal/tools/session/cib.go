@@ -24,6 +24,18 @@ type CIB interface {
 	Close() error
 }
 
+// NamedFile is the file that the environment names instead of the CIB of this node, by
+// CIB_shadow or CIB_file, and which of them does.
+func NamedFile() (path, by string) {
+	if shadow := os.Getenv("CIB_shadow"); shadow != "" {
+		return file.Shadow(shadow), "CIB_shadow"
+	}
+	if name, ok := os.LookupEnv("CIB_file"); ok {
+		return name, "CIB_file"
+	}
+	return "", ""
+}
+
 // OpenCIB opens the CIB that the environment names: CIB_shadow, CIB_file, else
 // the one of this node (cib_client.c: cib_new). Errors are a pcmk.RC.
 func OpenCIB(ctx context.Context, e *applet.Env) (CIB, error) {
