@@ -9,6 +9,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -234,6 +235,47 @@ func TestKnetHostileWithKey(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestKnetFlood reproduces kronosnet#255 (users' pain A11): a node is flooded with
+// packets on the port of its only link, from a foreign address and with a member's.
+// Whatever that does to the ring meanwhile, the node isn't isolated afterwards.
+func TestKnetFlood(t *testing.T) {
+	labtest.Long(t, "totem/knet's fuzz corpora")
+	for _, m := range knetMixes() {
+		t.Run(m.name, func(t *testing.T) {
+			ctx := labtest.Context(t, 4*time.Minute)
+			load := clientProgram(t, "load")
+			l := upMix(t, m, 1, lab.NodeSpec{Host: true})
+			startConf(t, ctx, l, knet(append(crypto("aes256", "sha256"), "token: 4000")...))
+			waitLinks(t, ctx, l, 1, "all links to be up", connected)
+			a, host := newAttacker(t, l.Node("h1")), l.Node("h1")
+			for _, n := range l.Members() {
+				for _, from := range []string{host.Addr(0), others(l, n)[0].Addr(0)} {
+					t.Logf("%d packets to %s in the name of %s", a.flood(t, from, n.Addr(0), 2*time.Second), n.Name(), from)
+				}
+			}
+			must(t, l.WaitRing(ctx, l.Members()...))
+			waitLinks(t, ctx, l, 1, "all links to be up after the floods", connected)
+			sendInGroup(t, ctx, "after", l.Members(), load, 30, time.Minute)
+		})
+	}
+}
+
+// flood sends packets of any length and content as fast as it can.
+func (a *attacker) flood(t *testing.T, from, to string, span time.Duration) (sent int) {
+	t.Helper()
+	src := netip.AddrPortFrom(netip.MustParseAddr(from), knetPort)
+	dst := netip.AddrPortFrom(netip.MustParseAddr(to), knetPort)
+	rng := rand.NewChaCha8([32]byte{1})
+	p := make([]byte, 1400)
+	for end := time.Now().Add(span); time.Now().Before(end); sent++ {
+		rng.Read(p[:64])
+		if err := a.send(src, dst, p[:1+sent*37%len(p)]); err != nil && !errors.Is(err, unix.ENOBUFS) {
+			t.Fatal(err)
+		}
+	}
+	return sent
 }
 
 // sealer seals packets as aes256 and sha256 do: random salt, AES-256-CBC with the

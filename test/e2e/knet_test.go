@@ -215,10 +215,14 @@ func knetCases() []knetCase {
 }
 
 // TestKnetOrder: all nodes send at once over knet, with every encryption and
-// compression: every byte is right and the order is the same everywhere.
+// compression: every byte is right and the order is the same everywhere. Of five
+// there are some of each; what Debian's do among themselves is seen with three.
 func TestKnetOrder(t *testing.T) {
 	labtest.Long(t, "TestKnetSmall")
 	for _, m := range largeKnetMixes() {
+		if m.nodes == 5 && len(m.ours) == 0 {
+			continue
+		}
 		t.Run(m.name, func(t *testing.T) {
 			load := clientProgram(t, "load")
 			l := upMix(t, m, lab.MaxNetworks)
