@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"strings"
-
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 )
 
@@ -30,36 +28,4 @@ func (d *Daemon) initControls() {
 		d.log.main.Error("Forcing into GATHER state")
 		d.node.ForceGather()
 	})
-}
-
-// initMonitor makes the keys of the resource monitors, which are off until a
-// limit is configured (mon.c).
-func (d *Daemon) initMonitor() {
-	const prefix = "resources.system."
-	for _, name := range []string{"memory_used", "load_15min"} {
-		current := cmap.I32(0)
-		if strings.HasPrefix(name, "load") {
-			current = cmap.F64(0)
-		}
-		for field, v := range map[string]cmap.Value{"current": current, "last_updated": cmap.U64(0), "state": cmap.Str("stopped")} {
-			d.setKey(prefix+name+"."+field, v)
-		}
-		if key := prefix + name + ".poll_period"; !d.has(key) {
-			d.setKey(key, cmap.U64(monitorPeriod))
-		}
-	}
-	if !d.has("resources.watchdog_timeout") {
-		d.setKey("resources.watchdog_timeout", cmap.U32(watchdogTimeout))
-	}
-}
-
-// Defaults of the resources section: ms and s.
-const (
-	monitorPeriod   = 3000
-	watchdogTimeout = 6
-)
-
-func (d *Daemon) has(key string) bool {
-	_, ok := d.cmap.Get(key)
-	return ok
 }

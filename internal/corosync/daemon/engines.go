@@ -34,13 +34,12 @@ func (d *Daemon) makeEngines() {
 		Barrier: quorum.NewBarrierFile(d.cfg.System.StateDir),
 	})
 	d.engines.vote.OnQuorate(func(bool) { d.clients.updateFlow() })
-	pload, mon, watchdog := minorEngines()
 	d.engines.order = []*service.Engine{
 		cmap.NewService(h, d.cmap, d.engines.stats, d.logs.Subsys("CMAP").Log).Engine(),
 		cfg.NewService(h, reconfigurer{d}, d.cmap, d.logs.Subsys("CFG").Log).Engine(),
 		cpg.NewEngine(h, d.logs.Subsys("CPG").Log),
-		pload, mon, watchdog,
 	}
+	d.engines.order = append(d.engines.order, d.minorEngines(h)...)
 	d.engines.order = append(d.engines.order, d.engines.vote.List()...)
 }
 

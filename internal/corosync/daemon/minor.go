@@ -1,16 +1,36 @@
 package daemon
 
-import "github.com/pacesync/pacesync/internal/corosync/service"
+import (
+	"golang.org/x/sys/unix"
 
-// The three services without a library socket. Their names are in cmap, where
-// tools list them; what they do is told in docs/compatibility.md.
-func minorEngines() (pload, mon, watchdog *service.Engine) {
-	pload = &service.Engine{ID: service.Pload, Name: "corosync_pload", Title: "corosync profile loading service", Short: "pload", Priority: 1, AllowInquorate: true}
-	mon = &service.Engine{ID: service.Mon, Name: "corosync_mon", Title: "corosync resource monitoring service", Short: "mon", Priority: 1, AllowInquorate: true}
-	watchdog = &service.Engine{ID: service.Watchdog, Name: "corosync_wd", Title: "corosync watchdog service", Short: "wd", Priority: 1, AllowInquorate: true}
-	// Load generation between nodes: nothing starts it here, and messages of a
-	// node that does are load, to be received and forgotten (pload.c).
-	ignore := func(uint32, []byte, bool) {}
-	pload.Exec = []service.ExecFn{{Name: "start", Deliver: ignore}, {Name: "mcast", Deliver: ignore}}
-	return pload, mon, watchdog
+	"github.com/pacesync/pacesync/internal/corosync/mon"
+	"github.com/pacesync/pacesync/internal/corosync/mon/procfs"
+	"github.com/pacesync/pacesync/internal/corosync/pload"
+	"github.com/pacesync/pacesync/internal/corosync/service"
+	"github.com/pacesync/pacesync/internal/corosync/wd"
+	"github.com/pacesync/pacesync/internal/corosync/wd/device"
+)
+
+// minorEngines are the three services without a library socket, in their order.
+func (d *Daemon) minorEngines(h service.Host) []*service.Engine {
+	return []*service.Engine{
+		pload.New(h, pload.Options{Map: d.cmap, Log: d.logs.Subsys("PLOAD").Log, EachTurn: d.loop.EachTurn}).Engine(),
+		mon.New(h, mon.Options{
+			Map: d.cmap, Log: d.logs.Subsys("MON").Log, Source: procfs.Source{Root: "/proc"}, Monotonic: monotonic,
+		}).Engine(),
+		wd.New(h, wd.Options{
+			Map: d.cmap, Log: d.logs.Subsys("WD").Log, Open: device.Open, Monotonic: monotonic,
+			Reboot: device.Reboot, PowerOff: device.PowerOff,
+		}).Engine(),
+	}
+}
+
+// monotonic is CLOCK_MONOTONIC in ns, which clients read, too (corotypes.h:
+// cs_timestamp_get).
+func monotonic() uint64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return 0 // cannot fail on Linux
+	}
+	return uint64(ts.Nano())
 }

@@ -164,7 +164,6 @@ func (d *Daemon) loadServices() error {
 		}
 	}
 	d.initControls()
-	d.initMonitor()
 	d.sync = sync.New(d.registry.order, func(level service.Level, text string) { d.log.sync.Log(level, text) })
 	return nil
 }

@@ -4,6 +4,7 @@ package service
 type Level uint8
 
 const (
+	LevelAlert   Level = 1
 	LevelCrit    Level = 2
 	LevelError   Level = 3
 	LevelWarning Level = 4
