@@ -71,8 +71,9 @@ type Service struct {
 	timer   service.Timer
 	// biting: a resource whose recovery is the watchdog has failed; the device is
 	// fed no more.
-	biting bool
-	res    []*watched
+	biting  bool
+	refused bool // the device has refused to be fed
+	res     []*watched
 }
 
 // New makes the service; nothing happens before the engine's Start.
@@ -208,7 +209,8 @@ func (s *Service) feed() {
 		return
 	}
 	if s.dog != nil {
-		if err := s.dog.KeepAlive(); err != nil {
+		if err := s.dog.KeepAlive(); err != nil && !s.refused {
+			s.refused = true // told once
 			s.logf(service.LevelDebug, "the watchdog could not be tickled: %v", err)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 // Source reads /proc. Root is "/proc" but in tests.
 type Source struct{ Root string }
 
-// MemoryUsed is the part of memory and swap that is not free, in percent.
-// Buffers and caches count as used, as in the original.
+// MemoryUsed is the part of memory and swap that is not free, in percent. The
+// cache of files counts as free, as in the original.
 func (s Source) MemoryUsed() (int32, error) {
 	b, err := os.ReadFile(s.Root + "/meminfo")
 	if err != nil {
@@ -28,7 +28,7 @@ func (s Source) MemoryUsed() (int32, error) {
 		switch name {
 		case "MemTotal", "SwapTotal":
 			to = &total
-		case "MemFree", "SwapFree":
+		case "MemFree", "Cached", "SwapFree":
 			to = &free
 		default:
 			continue

@@ -13,7 +13,7 @@ func TestMeasures(t *testing.T) {
 		load                   float64
 		fails                  bool
 	}{
-		{"plain", "MemTotal:  1000 kB\nMemFree: 300 kB\nCached: 500 kB\nSwapTotal: 1000 kB\nSwapFree: 900 kB\n", "1.00 2.00 3.25 1/2 3\n", 40, 3.25, false},
+		{"plain", "MemTotal:  1000 kB\nMemFree: 300 kB\nCached: 100 kB\nSwapTotal: 1000 kB\nSwapFree: 900 kB\n", "1.00 2.00 3.25 1/2 3\n", 35, 3.25, false},
 		{"no swap", "MemTotal: 3 kB\nMemFree: 1 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n", "0 0 0 1/1 1", 66, 0, false},
 		{"empty", "", "", 0, 0, true},
 		{"nonsense", "MemTotal: many kB\n", "a b c", 0, 0, true},
