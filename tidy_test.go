@@ -30,7 +30,7 @@ const (
 var pureDirs = []string{
 	"totem/wire", "totem/srp", "totem/pg", "totem/knet", "totem/knet/crypt", "totem/knet/compress",
 	"internal/corosync/config", "internal/corosync/cmap", "internal/corosync/cfg",
-	"internal/corosync/resource", "internal/corosync/mon", "internal/corosync/wd", "internal/corosync/pload",
+	"internal/corosync/resource", "internal/corosync/blackbox", "internal/corosync/mon", "internal/corosync/wd", "internal/corosync/pload",
 	"internal/corosync/mar", "internal/corosync/cmap/wire", "internal/corosync/cfg/wire",
 	"cpg/group", "cpg/wire", "quorum/vote", "quorum/wire",
 	"pengine/...", "internal/score", "internal/rules", "internal/xmltree", "internal/xpath",
