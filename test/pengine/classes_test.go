@@ -25,13 +25,13 @@ type class struct {
 
 func classes() []class {
 	return []class{
-		{"container-attribute-host", []string{"pe_node_attribute_calculated: "}, nil},
+		{"missing-node", []string{"pe_node_attribute_calculated: ", "add_sort_index_to_node_weight: "}, nil},
 		{"migration-record", []string{"unpack_migrate_to_success: ", "unpack_migrate_to_failure: ", "unpack_migrate_from_failure: "}, nil},
 		{"order-after-itself", []string{"order_actions: "}, nil},
 		{"unique-clone-history", []string{"add_resource_details: "}, nil},
 		{"found-twice", []string{"find_anonymous_clone: ", "find_existing_action: "}, nil},
 		{"display-of-missing-action", []string{"write_sim_dotfile: ", "rsc_action_item: "}, nil},
-		{"promoted-nowhere", []string{"add_sort_index_to_node_weight: "}, nil},
+		{"simulation-refused", []string{"pcmk__inject_node: ", "simulate_resource_action: ", "simulate_fencing_action: "}, nil},
 		{"version-of-words", []string{endless}, comparesVersions},
 		{"replica-history-recursion", []string{"segmentation fault"}, hasGuests},
 		{"schema-words", []string{invalid}, nil}, // no fault: libxml2's words for what is wrong
