@@ -237,9 +237,10 @@ func TestKnetOrder(t *testing.T) {
 func orderOver(t *testing.T, l *lab.Lab, load string, c knetCase) {
 	ctx := labtest.Context(t, 3*time.Minute)
 	startConf(t, ctx, l, c.conf)
-	defer func() {
+	defer func() { // also when the configuration has used up its time: the next one has its own
+		stop := labtest.Context(t, time.Minute)
 		for _, n := range l.Members() {
-			if err := n.Stop(ctx, lab.PartCorosync); err != nil {
+			if err := n.Stop(stop, lab.PartCorosync); err != nil {
 				t.Error(err)
 			}
 		}

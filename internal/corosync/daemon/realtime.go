@@ -102,13 +102,18 @@ type schedParam struct{ priority int32 }
 // runtime's new threads would lose the policy.
 func setRealTime() error { return setScheduler(unix.SCHED_RR, schedPriority) }
 
-// setScheduler applies a policy to all threads. In a cgo build (race detector)
-// the runtime does not know all threads, and only the calling one is changed.
+// errOneThread: the runtime of a cgo build does not know all threads.
+var errOneThread = errors.New("only one thread has it: this program was built with cgo, for tests under the race detector and not for use (build it with CGO_ENABLED=0)")
+
+// setScheduler applies a policy to all threads. In a cgo build only the calling one is
+// changed: the others then keep it waiting on a busy machine.
 func setScheduler(policy int, priority int32) error {
 	p := schedParam{priority}
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, uintptr(policy), uintptr(unsafe.Pointer(&p)))
 	if errno == syscall.ENOTSUP {
-		_, _, errno = syscall.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, uintptr(policy), uintptr(unsafe.Pointer(&p)))
+		if _, _, errno = syscall.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, uintptr(policy), uintptr(unsafe.Pointer(&p))); errno == 0 {
+			return errOneThread
+		}
 	}
 	if errno != 0 {
 		return errno
