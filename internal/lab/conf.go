@@ -15,10 +15,12 @@ type Conf struct {
 	Quorum    []string
 	Logging   []string
 	Node      []string // in every node entry
+	System    []string // no line: no section
 	// Of knet only:
 	Links      int        // how many of the lab's networks are links, 0: all
 	Interfaces [][]string // by link: lines of its interface section, such as "knet_link_priority: 2"; unused links have none
 	Key        string     // another word, another authkey
+	Nozzle     []string   // no line: no section
 }
 
 // Render writes the configuration for these nodes.
@@ -62,6 +64,12 @@ func (c Conf) Render(name string, nodes []*Node, networks int) string {
 			section("  ", "node", append(lines, c.Node...))
 		}
 	})
+	if len(c.Nozzle) > 0 {
+		section("", "nozzle", c.Nozzle)
+	}
+	if len(c.System) > 0 {
+		section("", "system", c.System)
+	}
 	section("", "quorum", append([]string{"provider: corosync_votequorum"}, c.Quorum...))
 	section("", "logging", append([]string{"to_logfile: yes", "logfile: /var/log/corosync/corosync.log", "to_syslog: no", "to_stderr: no", "timestamp: hires"}, c.Logging...))
 	return b.String()

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"testing"
 	"time"
+
+	"github.com/pacesync/pacesync/totem/knet/compress"
 )
 
 // FuzzHeader: what is accepted can be encoded and means the same again.
@@ -28,11 +30,46 @@ func FuzzHeader(f *testing.F) {
 
 // FuzzEngine: a sequence of packets, times and failures, all of the fuzzer's making,
 // goes into one engine. It stays consistent, does not spin, and delivers nothing
-// longer than a datagram can be. Crypto is off: with it, nothing of this would get
-// past the digest.
+// longer than a datagram can be. Without the key, nothing of this would get past the
+// digest: see FuzzEngineWithKey.
 //
 // The input is a list of steps: length u16, milliseconds u8, kind u8, bytes.
 func FuzzEngine(f *testing.F) {
+	addSteps(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		cfg := testConfig(1, 3, 2)
+		cfg.Compress = runs{model: 9}
+		fuzzEngine(t, cfg, b, bytes.Clone)
+	})
+}
+
+// FuzzEngineWithKey: the same, with everything sealed by peers that have the key, and
+// with the real compressions: a model's data goes into its own decoder.
+func FuzzEngineWithKey(f *testing.F) {
+	addSteps(f)
+	f.Add(fuzzCompressed(f))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		cfg := testConfig(1, 3, 2)
+		cfg.Crypto = testKeys(t, "aes256", "sha256", 7)
+		pack := compress.New()
+		if _, err := pack.Set("zlib", 5); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Compress, cfg.CompressThreshold = pack, 1
+		peers := testKeys(t, "aes256", "sha256", 7)
+		fuzzEngine(t, cfg, b, func(data []byte) []byte {
+			salt := peers.Salt()
+			sealed := [][]byte{append(make([]byte, salt, max(peers.Sealed(len(data)), salt+len(data))), data...)}
+			if err := peers.Seal(sealed); err != nil {
+				t.Fatal(err)
+			}
+			return sealed[0]
+		})
+	})
+}
+
+// addSteps is where the fuzzer starts from.
+func addSteps(f *testing.F) {
 	var seed []byte
 	for _, g := range golden(f) {
 		b := unpackHex(f, g.hex)
@@ -44,27 +81,27 @@ func FuzzEngine(f *testing.F) {
 	}
 	f.Add(seed)
 	f.Add(fuzzConversation())
-	f.Fuzz(func(t *testing.T, b []byte) {
-		cfg := testConfig(1, 3, 2)
-		cfg.Compress = runs{model: 9}
-		cfg.Policy = Policy(len(b) % 3)
-		e, err := New(epoch, cfg)
-		if err != nil {
-			t.Fatal(err)
+}
+
+// fuzzEngine runs the steps on an engine; wire makes of a packet what comes in.
+func fuzzEngine(t *testing.T, cfg Config, b []byte, wire func([]byte) []byte) {
+	cfg.Policy = Policy(len(b) % 3)
+	e, err := New(epoch, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := epoch
+	for range 500 {
+		if len(b) < 4 {
+			break
 		}
-		now := epoch
-		for range 500 {
-			if len(b) < 4 {
-				break
-			}
-			n := min(int(binary.BigEndian.Uint16(b)), len(b)-4)
-			now = now.Add(time.Duration(b[2]) * time.Millisecond)
-			kind, data := b[3], bytes.Clone(b[4:4+n])
-			b = b[4+n:]
-			fuzzStep(e, now, kind, data)
-			fuzzCheck(t, e, now)
-		}
-	})
+		n := min(int(binary.BigEndian.Uint16(b)), len(b)-4)
+		now = now.Add(time.Duration(b[2]) * time.Millisecond)
+		kind, data := b[3], b[4:4+n]
+		b = b[4+n:]
+		fuzzStep(e, now, kind, data, wire)
+		fuzzCheck(t, e, now)
+	}
 }
 
 // appendStep writes a step of FuzzEngine.
@@ -93,14 +130,33 @@ func fuzzConversation() (b []byte) {
 	return appendStep(b, 1, 0, append(h.append(nil), 200, 1, 200, 2))
 }
 
+// fuzzCompressed is a peer that comes up and sends something in each compression.
+func fuzzCompressed(f *testing.F) []byte {
+	b := fuzzConversation()
+	for i, model := range []string{"zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"} {
+		pack := compress.New()
+		if _, err := pack.Set(model, 5); err != nil {
+			f.Fatal(err)
+		}
+		data, err := pack.Compress(nil, bytes.Repeat([]byte("some words, and again "), 9))
+		if err != nil {
+			f.Fatal(err)
+		}
+		h := Header{Type: TypeData, Host: 2, Seq: uint16(3 + i), Fragments: 1, Compress: pack.Model()}
+		b = appendStep(b, 1, 0, append(h.append(nil), data...))
+	}
+	return b
+}
+
 // fuzzStep gives the engine one thing.
-func fuzzStep(e *Engine, now time.Time, kind byte, data []byte) {
+func fuzzStep(e *Engine, now time.Time, kind byte, data []byte, wire func([]byte) []byte) {
 	host, link := HostID(2+kind>>4&1), kind>>5&1
 	switch kind & 3 {
 	case 0:
-		e.Receive(now, addr(1, link), addr(host, link), data)
+		e.Receive(now, addr(1, link), addr(host, link), wire(data))
 	case 1:
 		e.Step(now)
+		e.OpenFrames(kind&4 != 0)
 	case 2:
 		if len(data) >= 4 {
 			e.Failed(now, Failure{
@@ -109,7 +165,10 @@ func fuzzStep(e *Engine, now time.Time, kind byte, data []byte) {
 			})
 		}
 	case 3:
-		e.Send(now, host*HostID(kind>>6&1), data)
+		to := host * HostID(kind>>6&1)
+		if e.Send(now, to, data); kind&4 != 0 {
+			e.SendFrame(now, to, data)
+		}
 	}
 }
 

@@ -79,18 +79,18 @@ func (z *nozzle) configure() {
 		log.Debug("Nozzle device info not changed")
 		return
 	}
+	mac := fmt.Sprintf("%s%02x:%02x", c.mac[:12], z.n.d.self>>8, z.n.d.self&0xff)
+	log.Info("Local nozzle MAC address is %s", mac)
 	if z.conf != (nozzleConf{}) {
 		z.then(z.remove)
 	}
 	z.conf = c
-	z.then(func() { z.create(c) })
+	z.then(func() { z.create(c, mac) })
 }
 
 // create makes the interface and, once the script for that has run, sets it up.
-func (z *nozzle) create(c nozzleConf) {
-	log, self := z.n.d.log.totem, z.n.d.self
-	mac := fmt.Sprintf("%s%02x:%02x", c.mac[:12], self>>8, self&0xff)
-	log.Info("Local nozzle MAC address is %s", mac)
+func (z *nozzle) create(c nozzleConf, mac string) {
+	log := z.n.d.log.totem
 	log.Info("nozzle script dir is %s", z.scripts())
 	err := z.open(c, mac)
 	if err != nil {
