@@ -144,11 +144,7 @@ func runInterface(c *call) error {
 	if len(c.args) != 2 {
 		return errUsage
 	}
-	l, err := c.open()
-	if err != nil {
-		return err
-	}
-	n, err := c.node(l, c.args[0])
+	l, n, err := c.openNode()
 	if err != nil {
 		return err
 	}
@@ -189,11 +185,7 @@ func runKill(c *call) error {
 	if sig == 0 {
 		return fmt.Errorf("lab: no signal %q", c.signal)
 	}
-	l, err := c.open()
-	if err != nil {
-		return err
-	}
-	n, err := c.node(l, c.args[0])
+	_, n, err := c.openNode()
 	if err != nil {
 		return err
 	}
@@ -215,11 +207,7 @@ func runPower(c *call) error {
 	if len(c.args) != 2 {
 		return errUsage
 	}
-	l, err := c.open()
-	if err != nil {
-		return err
-	}
-	n, err := c.node(l, c.args[0])
+	_, n, err := c.openNode()
 	if err != nil {
 		return err
 	}

@@ -175,6 +175,16 @@ func (c *call) node(l *lab.Lab, name string) (*lab.Node, error) {
 	return n, nil
 }
 
+// openNode is for commands whose first argument is a node.
+func (c *call) openNode() (*lab.Lab, *lab.Node, error) {
+	l, err := c.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := c.node(l, c.args[0])
+	return l, n, err
+}
+
 // nodesOr returns the named nodes, or all members when no name is given.
 func (c *call) nodesOr(l *lab.Lab, names []string) ([]*lab.Node, error) {
 	if len(names) == 0 {
@@ -419,11 +429,7 @@ func runExec(c *call) error {
 	if len(c.args) < 2 {
 		return errUsage
 	}
-	l, err := c.open()
-	if err != nil {
-		return err
-	}
-	n, err := c.node(l, c.args[0])
+	_, n, err := c.openNode()
 	if err != nil {
 		return err
 	}
@@ -447,11 +453,7 @@ func runLog(c *call) error {
 	if len(c.args) < 1 {
 		return errUsage
 	}
-	l, err := c.open()
-	if err != nil {
-		return err
-	}
-	n, err := c.node(l, c.args[0])
+	_, n, err := c.openNode()
 	if err != nil {
 		return err
 	}

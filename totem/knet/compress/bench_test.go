@@ -2,8 +2,9 @@ package compress
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
+
+	"github.com/pacesync/pacesync/internal/testbench"
 )
 
 // BenchmarkModels packs and unpacks messages of the kind that Pacemaker sends.
@@ -29,29 +30,13 @@ func BenchmarkModels(b *testing.B) {
 				}
 				out := make([]byte, 0, limit+1)
 				b.Run("pack/"+name, func(b *testing.B) {
-					cpuRate(b, size, func() { out, _ = c.Compress(out[:0], src) })
+					testbench.CPURate(b, size, func() { out, _ = c.Compress(out[:0], src) })
 					b.ReportMetric(float64(len(packed))/float64(size), "ratio")
 				})
 				b.Run("unpack/"+name, func(b *testing.B) {
-					cpuRate(b, size, func() { out, _ = c.Decompress(out[:0], uint8(m), packed, limit) })
+					testbench.CPURate(b, size, func() { out, _ = c.Decompress(out[:0], uint8(m), packed, limit) })
 				})
 			}
 		}
 	}
-}
-
-func cpuRate(b *testing.B, bytes int, run func()) {
-	used := func() int64 {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			b.Fatal(err)
-		}
-		return u.Utime.Nano() + u.Stime.Nano()
-	}
-	b.ReportAllocs()
-	start := used()
-	for b.Loop() {
-		run()
-	}
-	b.ReportMetric(float64(bytes)*float64(b.N)*1e3/float64(max(used()-start, 1)), "cpu-MB/s")
 }

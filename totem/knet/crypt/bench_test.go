@@ -4,27 +4,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"syscall"
 	"testing"
-)
 
-// cpuRate reports bytes for each microsecond of processor time: on a machine with
-// other work the clock says little, and `openssl speed` counts in the same way.
-func cpuRate(b *testing.B, bytes int, run func()) {
-	used := func() int64 {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			b.Fatal(err)
-		}
-		return u.Utime.Nano() + u.Stime.Nano()
-	}
-	b.ReportAllocs()
-	start := used()
-	for b.Loop() {
-		run()
-	}
-	b.ReportMetric(float64(bytes)*float64(b.N)*1e3/float64(max(used()-start, 1)), "cpu-MB/s")
-}
+	"github.com/pacesync/pacesync/internal/testbench"
+)
 
 // benchKeys are Keys as a daemon has them: the salts are the system's.
 func benchKeys(b *testing.B, cfg Config) *Keys {
@@ -50,7 +33,7 @@ func BenchmarkSeal(b *testing.B) {
 				for i := range batch {
 					batch[i] = make([]byte, 0, k.Sealed(c.size))
 				}
-				cpuRate(b, c.size*c.count, func() {
+				testbench.CPURate(b, c.size*c.count, func() {
 					for i := range batch {
 						batch[i] = batch[i][:k.Salt()+c.size]
 					}
@@ -71,7 +54,7 @@ func BenchmarkOpen(b *testing.B) {
 				k := benchKeys(b, cfg)
 				sealed := seal(b, k, make([]byte, size))
 				buf := make([]byte, len(sealed))
-				cpuRate(b, size, func() {
+				testbench.CPURate(b, size, func() {
 					copy(buf, sealed)
 					if _, err := k.Open(buf); err != nil {
 						b.Fatal(err)
