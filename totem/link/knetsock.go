@@ -58,7 +58,7 @@ type Failure struct {
 type KnetSockets struct {
 	opts     KnetOptions
 	socks    []knetSocket
-	rx       rxRing
+	rx       groRing
 	rxSock   int // whose datagrams rx holds
 	tx       txQueue
 	txSock   int
@@ -155,6 +155,7 @@ func (k *KnetSockets) openSocket(local netip.AddrPort) (int, error) {
 		unix.Close(fd)
 		return -1, err
 	}
+	k.rx.join(fd)
 	var sa unix.Sockaddr = &unix.SockaddrInet4{Addr: as4(local.Addr()), Port: int(local.Port())}
 	if family == unix.AF_INET6 {
 		sa = &unix.SockaddrInet6{Addr: local.Addr().As16(), Port: int(local.Port())}
@@ -226,9 +227,9 @@ func (k *KnetSockets) Read(sock int) (n int, more bool) {
 	// A pending error of something sent hides what was received: it is taken off,
 	// and the queue with it. Bounded, as new ones may come.
 	for range 4 {
-		n, errno := k.rx.read(fd)
+		n, full, errno := k.rx.read(fd)
 		if n > 0 {
-			return n, n == rxBatch
+			return n, full
 		}
 		if errno == syscall.EAGAIN {
 			break
@@ -241,11 +242,8 @@ func (k *KnetSockets) Read(sock int) (n int, more bool) {
 // Datagram is datagram i of the last Read. Its bytes may be changed. A truncated
 // one is empty.
 func (k *KnetSockets) Datagram(i int) (data []byte, from netip.AddrPort) {
-	data, addr, truncated := k.rx.at(i)
-	if truncated {
-		data = nil
-	}
-	return data, netip.AddrPortFrom(addr, k.rx.from[i].port())
+	data, sa := k.rx.datagram(i)
+	return data, netip.AddrPortFrom(sa.addr(), sa.port())
 }
 
 // Send queues a datagram; data stays as it is until Flush. tag comes back in the

@@ -14,7 +14,7 @@ import (
 	"github.com/pacesync/pacesync/internal/testwait"
 )
 
-func openSockets(t *testing.T, addrs ...string) (*KnetSockets, []netip.AddrPort) {
+func openSockets(t testing.TB, addrs ...string) (*KnetSockets, []netip.AddrPort) {
 	t.Helper()
 	k := NewKnetSockets(KnetOptions{SmallBuffers: true})
 	t.Cleanup(k.CloseAll)

@@ -65,6 +65,7 @@ type mmsghdr struct {
 // rxRing is the buffers of one recvmmsg call. All of it is made once and locked
 // in memory with the rest of the process.
 type rxRing struct {
+	batch   int // messages in one call, at most rxBatch
 	msgs    [rxBatch]mmsghdr
 	iovs    [rxBatch]unix.Iovec
 	from    [rxBatch]sockaddr
@@ -72,10 +73,11 @@ type rxRing struct {
 	packets [][]byte
 }
 
-func (r *rxRing) init() {
-	r.bufs = make([]byte, rxBatch*FrameMax)
-	r.packets = make([][]byte, 0, rxBatch)
-	for i := range r.msgs {
+func (r *rxRing) init(batch int) {
+	r.batch = batch
+	r.bufs = make([]byte, batch*FrameMax)
+	r.packets = make([][]byte, 0, batch)
+	for i := range batch {
 		r.iovs[i].Base = &r.bufs[i*FrameMax]
 		r.iovs[i].SetLen(FrameMax)
 		r.msgs[i].hdr.Iov = &r.iovs[i]
@@ -88,12 +90,12 @@ func (r *rxRing) init() {
 // datagrams; with none, errno says why (EAGAIN: nothing there). The raw system
 // call keeps the thread's processor: it never blocks.
 func (r *rxRing) read(fd int) (n int, errno syscall.Errno) {
-	for i := range r.msgs {
+	for i := range r.batch {
 		r.msgs[i].hdr.Namelen = uint32(len(r.from[i].raw))
 		r.msgs[i].hdr.Flags = 0
 	}
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.msgs)), rxBatch, unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.msgs)), uintptr(r.batch), unix.MSG_DONTWAIT, 0, 0)
 		if errno == syscall.EINTR {
 			continue
 		}
@@ -104,11 +106,13 @@ func (r *rxRing) read(fd int) (n int, errno syscall.Errno) {
 	}
 }
 
+// buffer is where message i lies.
+func (r *rxRing) buffer(i int) []byte { return r.bufs[i*FrameMax : (i+1)*FrameMax] }
+
 // at is datagram i of the last read.
 func (r *rxRing) at(i int) (data []byte, from netip.Addr, truncated bool) {
 	m := &r.msgs[i]
-	base := i * FrameMax
-	return r.bufs[base : base+int(m.len)], r.from[i].addr(), m.hdr.Flags&unix.MSG_TRUNC != 0
+	return r.buffer(i)[:m.len], r.from[i].addr(), m.hdr.Flags&unix.MSG_TRUNC != 0
 }
 
 // txQueue collects datagrams for one sendmmsg call. All of them leave through

@@ -98,7 +98,7 @@ func OpenUDPU(cfg UDPUConfig) (*UDPU, error) {
 		u.Close()
 		return nil, fmt.Errorf("totem: udpu: bind %v: %w", netip.AddrPortFrom(cfg.Bind, cfg.Port), err)
 	}
-	u.rx.init()
+	u.rx.init(rxBatch)
 	u.tx.init()
 	u.all = make([][]byte, 0, txBatch)
 	return u, nil
