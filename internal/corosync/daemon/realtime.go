@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -102,23 +101,65 @@ type schedParam struct{ priority int32 }
 // runtime's new threads would lose the policy.
 func setRealTime() error { return setScheduler(unix.SCHED_RR, schedPriority) }
 
-// errOneThread: the runtime of a cgo build does not know all threads.
-var errOneThread = errors.New("only one thread has it: this program was built with cgo, for tests under the race detector and not for use (build it with CGO_ENABLED=0)")
-
-// setScheduler applies a policy to all threads. In a cgo build only the calling one is
-// changed: the others then keep it waiting on a busy machine.
+// setScheduler applies a policy to all threads: to the others first. A real-time thread
+// that waited for ordinary ones, as syscall.AllThreadsSyscall does, could hold
+// the processor that they need. Until the calling thread has the policy, another one may
+// make a thread that lacks it; so it ends with a round that finds none.
 func setScheduler(policy int, priority int32) error {
-	p := schedParam{priority}
-	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, uintptr(policy), uintptr(unsafe.Pointer(&p)))
-	if errno == syscall.ENOTSUP {
-		if _, _, errno = syscall.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, uintptr(policy), uintptr(unsafe.Pointer(&p))); errno == 0 {
-			return errOneThread
+	runtime.LockOSThread() // the one that comes last stays the same
+	defer runtime.UnlockOSThread()
+	self := unix.Gettid()
+	for {
+		changed, err := setThreads(policy, priority, self)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			break
 		}
 	}
-	if errno != 0 {
-		return errno
+	_, err := setThread(self, policy, priority)
+	return err
+}
+
+// setThreads applies a policy to all threads but one; it says whether any lacked it.
+func setThreads(policy int, priority int32, except int) (changed bool, err error) {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return false, err
 	}
-	return nil
+	for _, t := range threads {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil || tid == except {
+			continue
+		}
+		lacked, err := setThread(tid, policy, priority)
+		if err != nil && !errors.Is(err, unix.ESRCH) { // it may have ended
+			return false, err
+		}
+		changed = changed || lacked
+	}
+	return changed, nil
+}
+
+// setThread applies a policy to one thread; it says whether that lacked it.
+func setThread(tid, policy int, priority int32) (lacked bool, err error) {
+	var p schedParam
+	have, _, errno := unix.RawSyscall(unix.SYS_SCHED_GETSCHEDULER, uintptr(tid), 0, 0)
+	if errno == 0 {
+		_, _, errno = unix.RawSyscall(unix.SYS_SCHED_GETPARAM, uintptr(tid), uintptr(unsafe.Pointer(&p)), 0)
+	}
+	if errno != 0 {
+		return false, errno
+	}
+	if int(have) == policy && p.priority == priority {
+		return false, nil
+	}
+	p.priority = priority
+	if _, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(tid), uintptr(policy), uintptr(unsafe.Pointer(&p))); errno != 0 {
+		return false, errno
+	}
+	return true, nil
 }
 
 // cgroupFiles are where a process is put into the root group: of the cpu
