@@ -2,8 +2,7 @@ package daemon
 
 import (
 	"os"
-	"path/filepath"
-	"strings"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -17,18 +16,19 @@ func TestSetScheduler(t *testing.T) {
 	}
 	defer setScheduler(unix.SCHED_NORMAL, 0)
 	threads := func() (all, batch int) {
-		files, err := filepath.Glob("/proc/self/task/*/sched")
-		if err != nil || len(files) == 0 {
-			t.Skip("this kernel doesn't tell threads' policies")
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, f := range files {
-			if b, err := os.ReadFile(f); err == nil {
-				all++
-				for line := range strings.Lines(string(b)) {
-					if w := strings.Fields(line); len(w) == 3 && w[0] == "policy" && w[2] == "3" {
-						batch++
-					}
-				}
+		for _, task := range tasks {
+			tid, _ := strconv.Atoi(task.Name())
+			policy, _, errno := unix.RawSyscall(unix.SYS_SCHED_GETSCHEDULER, uintptr(tid), 0, 0)
+			if errno != 0 {
+				continue // it has ended
+			}
+			all++
+			if policy == unix.SCHED_BATCH {
+				batch++
 			}
 		}
 		return all, batch
