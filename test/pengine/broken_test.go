@@ -57,7 +57,7 @@ func TestBrokenDocuments(t *testing.T) {
 			if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			how := comparison{dir: t.TempDir(), cpu: patience}
+			how := comparison{dir: t.TempDir(), cpu: *patience}
 			want := how.originals("-x", file, "-R")
 			start := time.Now()
 			got := ours("-x", file, "-R")

@@ -27,6 +27,7 @@ var (
 	flagSeeds  = flag.Uint64("seeds", 500, "number of CIBs")
 	flagTime   = flag.Duration("time", 0, "how long to go on; 0: 40 s of generated CIBs, 10 s of changed cases, but as long as 40 CIBs take")
 	flagBase   = flag.Uint64("base", 1041, "first seed")
+	flagAtOnce = flag.Int("at-once", 2, "CIBs compared at once")
 )
 
 // TestGenerated gives generated CIBs to both and compares everything they say,
@@ -86,7 +87,7 @@ func compareAll(t *testing.T, cib func(*testing.T, uint64) input, limit time.Dur
 	var wg sync.WaitGroup
 	numbers := make(chan uint64)
 	start := time.Now()
-	for w := range 2 {
+	for w := range *flagAtOnce {
 		tmp := filepath.Join(dir, fmt.Sprint(w))
 		if err := os.Mkdir(tmp, 0o755); err != nil {
 			t.Fatal(err)

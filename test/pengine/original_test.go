@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -66,9 +67,9 @@ type comparison struct {
 // patience is how many seconds of CPU time the original gets for one CIB. It takes
 // a few milliseconds as a rule, three seconds for the largest cases; some CIBs send
 // it into an endless loop.
-const patience = 12
+var patience = flag.Int("patience", 12, "seconds of CPU time after which the original does not end")
 
-func full(dir string) comparison { return comparison{dir: dir, cpu: patience, runs: []int{0, 1}} }
+func full(dir string) comparison { return comparison{dir: dir, cpu: *patience, runs: []int{0, 1}} }
 
 func (c comparison) args(file string, run int) []string {
 	date := time.Unix(cibgen.Now, 0).UTC().Format("2006-01-02 15:04:05Z")
@@ -118,7 +119,7 @@ func (c comparison) said(program func(...string) said, file string, run int) sai
 
 // originals runs the original with a limit on its CPU time.
 func (c comparison) originals(args ...string) said {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Duration(c.cpu)*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Duration(c.cpu)*time.Second)
 	defer cancel()
 	limited := fmt.Sprintf(`ulimit -c 0; ulimit -S -t %d; exec %s "$@"`, c.cpu, original)
 	if c.deep > 0 {
@@ -131,7 +132,7 @@ func (c comparison) originals(args ...string) said {
 	err := cmd.Run()
 	s := said{stdout: stdout.String(), stderr: stderr.String()}
 	if ctx.Err() != nil {
-		panic(fmt.Sprintf("the original got no %d s of CPU time in %d s: the machine is too busy for this comparison", c.cpu, 20*c.cpu))
+		panic(fmt.Sprintf("the original got no %d s of CPU time in %d s: the machine is too busy for this comparison", c.cpu, 60*c.cpu))
 	}
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		s.status = exit.ExitCode()
