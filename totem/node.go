@@ -153,6 +153,9 @@ func (n *Node) Ring() (wire.RingID, []wire.NodeID) { return n.engine.Ring() }
 // Reconfigure takes over new timings and limits.
 func (n *Node) Reconfigure(cfg srp.Config) { n.step(srp.Event{Kind: srp.EvReconfigure, Config: &cfg}) }
 
+// LinkUp tells that the interface is back: the node looks for the others.
+func (n *Node) LinkUp() { n.step(srp.Event{Kind: srp.EvLink, Up: true}) }
+
 // ForceGather starts a membership round without cause.
 func (n *Node) ForceGather() { n.step(srp.Event{Kind: srp.EvForceGather}) }
 

@@ -41,7 +41,8 @@ func (l *Lab) SetMTU(network, mtu int) error {
 }
 
 // SetInterface takes the node's interface down or up, as `ip link set` does there:
-// its routes go, its address stays (see SetAddr for what ifdown does beyond that).
+// its routes and its IPv6 address go, its IPv4 address stays (see SetAddr for what
+// ifdown does beyond that).
 func (n *Node) SetInterface(network int, up bool) error {
 	how := "down"
 	if up {
@@ -49,15 +50,15 @@ func (n *Node) SetInterface(network int, up bool) error {
 	}
 	cmd := fmt.Sprintf("link set eth%d %s\n", network, how)
 	if up {
-		cmd += defaultRoute(network)
+		cmd += n.addrCommand6(network) + defaultRoute(network)
 	}
 	return n.ip(cmd)
 }
 
-// SetAddr takes the node's address on a network away or gives it back.
+// SetAddr takes the node's addresses on a network away or gives them back.
 func (n *Node) SetAddr(network int, have bool) error {
 	if !have {
-		return n.ip(fmt.Sprintf("addr del %s/24 dev eth%d\n", n.Addr(network), network))
+		return n.ip(fmt.Sprintf("addr flush dev eth%d scope global\n", network))
 	}
 	return n.ip(n.addrCommand(network) + defaultRoute(network))
 }
@@ -67,12 +68,20 @@ func defaultRoute(network int) string {
 	if network != 0 {
 		return ""
 	}
-	return "route replace default dev eth0\n"
+	return "route replace default dev eth0\n" // multicast needs a route
 }
 
-// addrCommand is the line for ip -batch that gives the interface its address.
+// addrCommand is the lines for ip -batch that give the interface its addresses.
 func (n *Node) addrCommand(network int) string {
-	return fmt.Sprintf("addr add %s/24 brd + dev eth%d\n", n.Addr(network), network)
+	return fmt.Sprintf("addr add %s/24 brd + dev eth%d\n%s", n.Addr(network), network, n.addrCommand6(network))
+}
+
+// addrCommand6 is that of IPv6. Nobody else has the address, so it need not be asked for.
+func (n *Node) addrCommand6(network int) string {
+	if !IPv6() {
+		return ""
+	}
+	return fmt.Sprintf("addr replace %s/64 dev eth%d nodad\n", n.Addr6(network), network)
 }
 
 // ip runs commands of ip(8), one per line, on the node.

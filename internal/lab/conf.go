@@ -16,11 +16,14 @@ type Conf struct {
 	Logging   []string
 	Node      []string // in every node entry
 	System    []string // no line: no section
+	IPv6      bool     // the nodes' addresses are those of IPv6
+	// Interfaces has, by link, the lines of its interface section, such as
+	// "knet_link_priority: 2" or "broadcast: yes"; unused links have none.
+	Interfaces [][]string
 	// Of knet only:
-	Links      int        // how many of the lab's networks are links, 0: all
-	Interfaces [][]string // by link: lines of its interface section, such as "knet_link_priority: 2"; unused links have none
-	Key        string     // another word, another authkey
-	Nozzle     []string   // no line: no section
+	Links  int      // how many of the lab's networks are links, 0: all
+	Key    string   // another word, another authkey
+	Nozzle []string // no line: no section
 }
 
 // Render writes the configuration for these nodes.
@@ -45,12 +48,14 @@ func (c Conf) Render(name string, nodes []*Node, networks int) string {
 		}
 		fmt.Fprintf(&b, "%s}\n", indent)
 	}
-	section("", "totem", append([]string{"version: 2", "cluster_name: " + name, "transport: " + transport, "crypto_cipher: none", "crypto_hash: none"}, c.Totem...), func() {
-		if transport == "udp" {
-			section("  ", "interface", []string{fmt.Sprintf("bindnetaddr: %s.0.0", prefix), "mcastaddr: 239.192.78.1", "mcastport: 5405"})
-		}
+	totem := []string{"version: 2", "cluster_name: " + name, "transport: " + transport, "crypto_cipher: none", "crypto_hash: none"}
+	addr := (*Node).Addr
+	if c.IPv6 {
+		totem, addr = append(totem, "ip_version: ipv6"), (*Node).Addr6
+	}
+	section("", "totem", append(totem, c.Totem...), func() {
 		for k, lines := range c.Interfaces {
-			if transport == "knet" && k < networks && len(lines) > 0 {
+			if k < networks && len(lines) > 0 {
 				section("  ", "interface", append([]string{fmt.Sprintf("linknumber: %d", k)}, lines...))
 			}
 		}
@@ -59,7 +64,7 @@ func (c Conf) Render(name string, nodes []*Node, networks int) string {
 		for _, n := range nodes {
 			lines := []string{"name: " + n.Name(), fmt.Sprintf("nodeid: %d", n.ID())}
 			for k := range networks {
-				lines = append(lines, fmt.Sprintf("ring%d_addr: %s", k, n.Addr(k)))
+				lines = append(lines, fmt.Sprintf("ring%d_addr: %s", k, addr(n, k)))
 			}
 			section("  ", "node", append(lines, c.Node...))
 		}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
@@ -9,9 +10,13 @@ import (
 	"syscall"
 )
 
-// prefix of all addresses: network k, node id i is 10.78.k.i. Labs do not see
-// each other, so all of them use the same.
-const prefix = "10.78"
+// prefix of all addresses: network k, node id i is 10.78.k.i, and fd78:0:0:k::i
+// where the kernel has IPv6. Labs do not see each other, so all of them use the
+// same.
+const (
+	prefix  = "10.78"
+	prefix6 = "fd78:0:0"
+)
 
 // Any stands for all nodes in a Fault, AllNetworks for all networks.
 const (
@@ -25,7 +30,7 @@ type Fault struct {
 	From, To string  // node name or Any
 	Net      int     // network or AllNetworks
 	Percent  float64 // of packets lost, at random; 100: cut
-	KeepARP  bool    // ARP still passes: without it no packet goes the other way either
+	KeepARP  bool    // ARP and ICMPv6 still pass: without them no packet goes the other way either
 	// Larger: only packets of more bytes than that, IP header included; 0: all. Nobody
 	// is told: a black hole for path MTU discovery.
 	Larger int `json:",omitempty"`
@@ -82,6 +87,17 @@ func (l *Lab) onSwitch(input string, args ...string) (string, error) {
 // Addr is the address of host id on a network of the lab.
 func Addr(network, id int) string { return fmt.Sprintf("%s.%d.%d", prefix, network, id) }
 
+// Addr6 is Addr of IPv6.
+func Addr6(network, id int) string {
+	return netip.MustParseAddr(fmt.Sprintf("%s:%x::%x", prefix6, network, id)).String()
+}
+
+// IPv6 says whether the kernel, and so every node of a lab, has it.
+func IPv6() bool {
+	_, err := os.Stat("/proc/sys/net/ipv6")
+	return err == nil
+}
+
 // AddSwitchAddr gives the switch an address of its own on a network, for a
 // service that is no node's.
 func (l *Lab) AddSwitchAddr(network int, addr string) error {
@@ -113,7 +129,7 @@ func (n *Node) plug(pid, networks int) error {
 		// switch are about packets.
 		fmt.Fprintf(&node, "%slink set eth%d gso_max_segs 1 up\n", n.addrCommand(k), k)
 	}
-	node.WriteString("route add default dev eth0\n") // multicast needs a route
+	node.WriteString(defaultRoute(0))
 	if _, err := n.lab.onSwitch(sw.String(), "ip", "-batch", "-"); err != nil {
 		return err
 	}
@@ -236,10 +252,13 @@ func ruleset(st *state) (string, error) {
 		if f.Larger > 0 {
 			drop = fmt.Sprintf("meta length > %d %s", f.Larger, drop)
 		}
+		drops := []string{drop}
 		if f.KeepARP {
-			drop = "ether type != arp " + drop
+			drops = []string{"ether type != { arp, ip6 } " + drop, "meta l4proto != ipv6-icmp ether type ip6 " + drop}
 		}
-		fmt.Fprintf(&b, "  %s%s%s\n", from, to, drop)
+		for _, drop := range drops {
+			fmt.Fprintf(&b, "  %s%s%s\n", from, to, drop)
+		}
 	}
 	b.WriteString(" }\n}\n")
 	return b.String(), nil

@@ -42,7 +42,10 @@ func (n *Node) Pacemaker() Impl { return n.st.Pacemaker }
 func (n *Node) Dir() string { return n.dir }
 
 // Addr is the node's address on a network.
-func (n *Node) Addr(net int) string { return fmt.Sprintf("%s.%d.%d", prefix, net, n.st.ID) }
+func (n *Node) Addr(net int) string { return Addr(net, n.st.ID) }
+
+// Addr6 is the node's IPv6 address on a network (see IPv6).
+func (n *Node) Addr6(net int) string { return Addr6(net, n.st.ID) }
 
 func (n *Node) mark() string { return n.lab.name + "/" + n.st.Name }
 

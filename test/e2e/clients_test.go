@@ -164,9 +164,11 @@ func rings(lines []string) []string {
 
 // mix is which nodes run our corosync; there are three, if nodes says nothing else.
 type mix struct {
-	name  string
-	ours  []string
-	nodes int
+	name      string
+	ours      []string
+	nodes     int
+	transport string // default udpu
+	ipv6      bool
 }
 
 // mixes are the rings to test: of the original alone (which proves the test
@@ -182,10 +184,38 @@ func mixes() []mix {
 	return all
 }
 
-// startMix builds a ring of three over udpu and waits for it.
+// over is the mixes over another transport.
+func over(transport string, in []mix) (out []mix) {
+	for _, m := range in {
+		m.name, m.transport = transport+"-"+m.name, transport
+		out = append(out, m)
+	}
+	return out
+}
+
+// ringMixes are the rings over udpu and udp. Short runs have one over udp, and of
+// five nodes none.
+func ringMixes() []mix {
+	all := mixes()
+	if os.Getenv("E2E_LONG") == "" {
+		return append(all, over("udp", slices.DeleteFunc(mixes(), func(m mix) bool { return m.name != "2of3" }))...)
+	}
+	if os.Getenv("MIX") == "" {
+		all = append(all, mix{name: "3of5", ours: []string{"n1", "n3", "n4"}, nodes: 5})
+	}
+	return append(all, over("udp", all)...)
+}
+
+// ofThree leaves out the rings of more nodes.
+func ofThree(in []mix) []mix {
+	return slices.DeleteFunc(in, func(m mix) bool { return m.nodes != 0 })
+}
+
+// startMix builds the ring of a mix and waits for it.
 func startMix(t *testing.T, ctx context.Context, m mix, conf lab.Conf) *lab.Lab {
 	t.Helper()
 	l := upMix(t, m, 1)
+	conf.Transport, conf.IPv6 = cmp.Or(conf.Transport, m.transport), m.ipv6
 	startConf(t, ctx, l, conf)
 	return l
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -172,7 +173,11 @@ func (r *ring) restart(n *lab.Node) {
 // the callbacks of libcpg, libquorum and libvotequorum are those of the
 // original, in its order, whoever runs the node and its neighbours.
 func TestMixedFaults(t *testing.T) {
-	for _, m := range mixes() {
+	all := mixes()
+	if os.Getenv("E2E_LONG") != "" {
+		all = ofThree(ringMixes())
+	}
+	for _, m := range all {
 		t.Run(m.name, func(t *testing.T) {
 			ctx := labtest.Context(t, 4*time.Minute)
 			clientProgram(t, "watch")

@@ -228,27 +228,30 @@ func TestKnetIfdown(t *testing.T) {
 			l := upMix(t, m, 1)
 			startConf(t, ctx, l, knet("token: 4000"))
 			for _, n := range l.Members()[:2] {
-				for _, how := range []struct {
-					what     string
-					down, up func() error
-				}{
-					{"interface down", func() error { return n.SetInterface(0, false) }, func() error { return n.SetInterface(0, true) }},
-					{"address gone", func() error { return n.SetAddr(0, false) }, func() error { return n.SetAddr(0, true) }},
-				} {
-					waitLinks(t, ctx, l, 1, "all links to be up", connected)
-					must(t, how.down())
-					others := others(l, n)
-					must(t, l.WaitRing(ctx, others...), l.WaitRing(ctx, n))
-					spins(t, ctx, n, how.what)
-					sockets, err := n.Exec(ctx, "ss", "-Hanup")
-					if err != nil || strings.Contains(sockets.Stdout, "127.0.0.1:54") || !strings.Contains(sockets.Stdout, n.Addr(0)+":5405") {
-						t.Errorf("%s: %s: want the socket to stay where it was: %v\n%s", how.what, n.Name(), err, sockets.Stdout)
-					}
-					must(t, how.up())
-					must(t, l.WaitRing(ctx, l.Members()...))
-				}
+				ifdown(t, ctx, l, n, func() { waitLinks(t, ctx, l, 1, "all links to be up", connected) })
 			}
 		})
+	}
+}
+
+// ifdown takes the node's interface and its address away and gives them back;
+// settled is called before each.
+func ifdown(t *testing.T, ctx context.Context, l *lab.Lab, n *lab.Node, settled func()) {
+	t.Helper()
+	for _, how := range []struct {
+		what string
+		set  func(network int, up bool) error
+	}{{"interface down", n.SetInterface}, {"address gone", n.SetAddr}} {
+		settled()
+		must(t, how.set(0, false))
+		must(t, l.WaitRing(ctx, others(l, n)...), l.WaitRing(ctx, n))
+		spins(t, ctx, n, how.what)
+		sockets, err := n.Exec(ctx, "ss", "-Hanup")
+		if err != nil || strings.Contains(sockets.Stdout, "127.0.0.1:54") || !strings.Contains(sockets.Stdout, n.Addr(0)+":5405") {
+			t.Errorf("%s: %s: want the socket to stay where it was: %v\n%s", how.what, n.Name(), err, sockets.Stdout)
+		}
+		must(t, how.set(0, true))
+		must(t, l.WaitRing(ctx, l.Members()...))
 	}
 }
 

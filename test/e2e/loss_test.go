@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -11,7 +12,7 @@ import (
 	"github.com/pacesync/pacesync/internal/lab/labtest"
 )
 
-// mixedOnly leaves out the rings of one make, except in long runs.
+// mixedOnly are rings of three over udpu, in short runs without those of one make.
 func mixedOnly() []mix {
 	if os.Getenv("E2E_LONG") != "" {
 		return mixes()
@@ -19,11 +20,19 @@ func mixedOnly() []mix {
 	return slices.DeleteFunc(mixes(), func(m mix) bool { return len(m.ours) == 0 || len(m.ours) == 3 })
 }
 
+// anyRing are, in short runs, mixedOnly; in long ones all rings.
+func anyRing() []mix {
+	if os.Getenv("E2E_LONG") != "" {
+		return ringMixes()
+	}
+	return mixedOnly()
+}
+
 // TestMixedLoss is TestMixedOrder on a network that loses one packet in fifty:
 // messages are asked for and sent again by nodes of either make, tokens are
 // repeated, and large messages come together from pieces of both.
 func TestMixedLoss(t *testing.T) {
-	for _, m := range mixedOnly() {
+	for _, m := range anyRing() {
 		t.Run(m.name, func(t *testing.T) {
 			const count = 60
 			limit := 4 * time.Minute
@@ -41,7 +50,7 @@ func TestMixedLoss(t *testing.T) {
 // TestMixedRough is TestMixedOrder over cables that delay, reorder and duplicate.
 // The original needs more than a second for each of these messages, busy all the time.
 func TestMixedRough(t *testing.T) {
-	mixes := mixedOnly()
+	mixes := ofThree(anyRing())
 	if os.Getenv("E2E_LONG") == "" {
 		mixes = mixes[1:] // one of the original alone keeps both processors from the other tests for less long
 	}
@@ -81,7 +90,7 @@ func TestMixedRough(t *testing.T) {
 // sent on the old ring, the rest waits. Who stays must deliver each of them whole
 // and once, whoever sent it and whoever puts it together.
 func TestMixedCut(t *testing.T) {
-	for _, m := range mixedOnly() {
+	for _, m := range anyRing() {
 		t.Run(m.name, func(t *testing.T) {
 			count, kills := 5000, 2
 			if os.Getenv("E2E_LONG") != "" {
@@ -91,7 +100,7 @@ func TestMixedCut(t *testing.T) {
 			ctx := labtest.Context(t, limit)
 			load := clientProgram(t, "load")
 			l := startMix(t, ctx, m, lab.Conf{})
-			stay, victim := []*lab.Node{l.Node("n1"), l.Node("n2")}, l.Node("n3")
+			stay, victim := l.Members()[:len(l.Members())-1], l.Members()[len(l.Members())-1]
 			var wg sync.WaitGroup
 			defer wg.Wait()
 			wg.Go(func() { sendAndCompare(t, ctx, stay, load, count, limit) })
@@ -117,7 +126,7 @@ func TestMixedCut(t *testing.T) {
 // timeout. The others go on without it; it comes back by itself, and the ring
 // holds together afterwards, whatever waited in its sockets.
 func TestMixedPause(t *testing.T) {
-	for _, m := range mixedOnly() {
+	for _, m := range anyRing() {
 		t.Run(m.name, func(t *testing.T) {
 			ctx := labtest.Context(t, 3*time.Minute)
 			load := clientProgram(t, "load")
@@ -135,6 +144,29 @@ func TestMixedPause(t *testing.T) {
 				if err := l.WaitRing(ctx, l.Members()...); err != nil {
 					t.Fatalf("%s goes on: %v", n.Name(), err)
 				}
+			}
+			sendAndCompare(t, ctx, l.Members(), load, 30, time.Minute)
+		})
+	}
+}
+
+// TestMixedIfdown is TestKnetIfdown over udp and udpu, for nodes of ours (users'
+// pain A10): the original binds to 127.0.0.1. Over udp the group is joined again,
+// though the kernel forgot it with the interface's last address.
+func TestMixedIfdown(t *testing.T) {
+	labtest.Long(t, "TestMixedOrder")
+	for _, m := range ofThree(anyRing()) {
+		if len(m.ours) == 0 {
+			continue
+		}
+		t.Run(m.name, func(t *testing.T) {
+			ctx := labtest.Context(t, 5*time.Minute)
+			load := clientProgram(t, "load")
+			l := startMix(t, ctx, m, lab.Conf{Totem: []string{"token: 1000"}})
+			n := l.Node(m.ours[0])
+			ifdown(t, ctx, l, n, func() {})
+			for _, what := range []string{"The network interface is down.", fmt.Sprintf("The network interface [%s] is now up.", n.Addr(0))} {
+				logged(t, n, what)
 			}
 			sendAndCompare(t, ctx, l.Members(), load, 30, time.Minute)
 		})

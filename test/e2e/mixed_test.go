@@ -6,12 +6,14 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pacesync/pacesync/internal/lab"
 	"github.com/pacesync/pacesync/internal/lab/labtest"
+	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 // messages is how many each node sends.
@@ -25,7 +27,7 @@ func messages() int {
 // TestMixedOrder: all nodes send at once, messages of 1 byte to 1 MiB; every
 // byte is right and the order is the same everywhere.
 func TestMixedOrder(t *testing.T) {
-	for _, m := range mixes() {
+	for _, m := range ringMixes() {
 		t.Run(m.name, func(t *testing.T) {
 			limit := 2*time.Minute + time.Duration(messages())*50*time.Millisecond
 			ctx := labtest.Context(t, limit)
@@ -33,6 +35,38 @@ func TestMixedOrder(t *testing.T) {
 			l := startMix(t, ctx, m, lab.Conf{})
 			sendAndCompare(t, ctx, l.Members(), load, messages(), limit)
 		})
+	}
+}
+
+// TestMixedIPv6: rings of IPv6 over every transport. Short runs have udp, whose
+// group is made from the cluster's name for either family.
+func TestMixedIPv6(t *testing.T) {
+	if !lab.IPv6() {
+		testneed.Missing(t, "IPv6 in the kernel")
+	}
+	transports, mixes := []string{"udp"}, mixedOnly()
+	if os.Getenv("E2E_LONG") != "" {
+		transports = []string{"udp", "udpu", "knet"}
+	} else {
+		mixes = mixes[len(mixes)-1:]
+	}
+	for _, transport := range transports {
+		for _, m := range over(transport, mixes) {
+			t.Run(m.name, func(t *testing.T) {
+				const count, limit = 60, time.Minute
+				ctx := labtest.Context(t, 2*limit)
+				load := clientProgram(t, "load")
+				m.ipv6 = true
+				l := startMix(t, ctx, m, lab.Conf{})
+				sendAndCompare(t, ctx, l.Members(), load, count, limit)
+				for _, n := range l.Members() {
+					res, err := n.Exec(ctx, "corosync-cmapctl", "-g", fmt.Sprintf("runtime.members.%d.ip", n.ID()))
+					if err != nil || !strings.Contains(res.Stdout, "ip("+n.Addr6(0)+")") {
+						t.Errorf("%s: %v, %s; want its address %s", n.Name(), err, res.Stdout, n.Addr6(0))
+					}
+				}
+			})
+		}
 	}
 }
 

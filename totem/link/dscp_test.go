@@ -11,13 +11,20 @@ import (
 // sockets are when nothing is wished.
 func TestDSCP(t *testing.T) {
 	for i, x := range []struct{ dscp, udpu, knet int }{{0, 0, 0x10}, {46, 46 << 2, 46 << 2}} {
-		u, err := OpenUDPU(UDPUConfig{Self: 1, Bind: netip.MustParseAddr("127.0.77.3"), Port: 25421, DSCP: uint8(x.dscp)})
+		u, err := OpenUDPU(UDPConfig{Self: 1, Local: Interface{Addr: netip.MustParseAddr("127.0.77.3")}, Port: 25451, DSCP: uint8(x.dscp)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, fd := range []int{u.rxfd, u.txfd} {
 			wantOption(t, fd, unix.IPPROTO_IP, unix.IP_TOS, x.udpu)
 		}
+		m, err := OpenUDP(UDPConfig{Self: 1, Local: Interface{Index: loopIndex, Addr: netip.MustParseAddr("127.0.77.3")}, Port: 25455,
+			Group: netip.MustParseAddr("239.192.7.11"), DSCP: uint8(x.dscp)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantOption(t, m.txfd, unix.IPPROTO_IP, unix.IP_TOS, x.udpu)
+		m.Close()
 		wantOption(t, knetSocketOf(t, []string{"127.0.78.3:25421", "127.0.78.3:25422"}[i], x.dscp), unix.IPPROTO_IP, unix.IP_TOS, x.knet)
 		u.Close()
 	}

@@ -50,7 +50,7 @@ func (r *groRing) read(fd int) (n int, full bool, errno syscall.Errno) {
 	for i := range r.cuts {
 		r.msgs[i].hdr.SetControllen(int(unsafe.Sizeof(r.cuts[i])))
 	}
-	msgs, errno := r.rxRing.read(fd)
+	msgs, errno := r.rxRing.read(fd, 0, r.batch)
 	r.segments = r.segments[:0]
 	for i := range msgs {
 		r.cut(i)

@@ -144,7 +144,7 @@ func TestKnetAddressNotHere(t *testing.T) {
 // needIPv6 wants an address of the sixth version on this machine.
 func needIPv6(t *testing.T) {
 	t.Helper()
-	fd, err := openUDP(netip.IPv6Loopback(), 0)
+	fd, err := openUDP(netip.IPv6Loopback(), 0, 0, nil)
 	if err != nil {
 		testneed.Missing(t, "IPv6 on the loopback interface (sysctl net.ipv6.conf.lo.disable_ipv6=0)")
 	}

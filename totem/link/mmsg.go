@@ -32,6 +32,13 @@ func makeSockaddr(addr netip.Addr, port uint16) (s sockaddr) {
 	return s
 }
 
+// setScope says which interface an IPv6 address is meant on; 0: it says itself.
+func (s *sockaddr) setScope(index uint32) {
+	if s.len == unix.SizeofSockaddrInet6 {
+		(*unix.RawSockaddrInet6)(unsafe.Pointer(&s.raw)).Scope_id = index
+	}
+}
+
 // addr decodes the address; the zero Addr when the family is neither.
 func (s *sockaddr) addr() netip.Addr {
 	switch (*unix.RawSockaddr)(unsafe.Pointer(&s.raw)).Family {
@@ -86,16 +93,18 @@ func (r *rxRing) init(batch int) {
 	}
 }
 
-// read fills the ring from fd without waiting and returns the number of
-// datagrams; with none, errno says why (EAGAIN: nothing there). The raw system
-// call keeps the thread's processor: it never blocks.
-func (r *rxRing) read(fd int) (n int, errno syscall.Errno) {
-	for i := range r.batch {
-		r.msgs[i].hdr.Namelen = uint32(len(r.from[i].raw))
-		r.msgs[i].hdr.Flags = 0
+// read fills at most count places of the ring, from the given one on, from fd
+// without waiting and returns the number of datagrams; with none, errno says why
+// (EAGAIN: nothing there). The raw system call keeps the thread's processor: it
+// never blocks.
+func (r *rxRing) read(fd, first, count int) (n int, errno syscall.Errno) {
+	msgs := r.msgs[first : first+count]
+	for i := range msgs {
+		msgs[i].hdr.Namelen = uint32(len(r.from[first+i].raw))
+		msgs[i].hdr.Flags = 0
 	}
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.msgs)), uintptr(r.batch), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(msgs))), uintptr(count), unix.MSG_DONTWAIT, 0, 0)
 		if errno == syscall.EINTR {
 			continue
 		}
@@ -109,7 +118,7 @@ func (r *rxRing) read(fd int) (n int, errno syscall.Errno) {
 // buffer is where message i lies.
 func (r *rxRing) buffer(i int) []byte { return r.bufs[i*FrameMax : (i+1)*FrameMax] }
 
-// at is datagram i of the last read.
+// at is the datagram at place i.
 func (r *rxRing) at(i int) (data []byte, from netip.Addr, truncated bool) {
 	m := &r.msgs[i]
 	return r.buffer(i)[:m.len], r.from[i].addr(), m.hdr.Flags&unix.MSG_TRUNC != 0

@@ -16,7 +16,7 @@ func pair(t *testing.T, port uint16) (a, b *UDPU) {
 	t.Helper()
 	peers := []Peer{{1, netip.MustParseAddr("127.0.77.1")}, {2, netip.MustParseAddr("127.0.77.2")}}
 	open := func(i int) *UDPU {
-		u, err := OpenUDPU(UDPUConfig{Self: peers[i].NodeID, Bind: peers[i].Addr, Port: port, Peers: peers})
+		u, err := OpenUDPU(UDPConfig{Self: peers[i].NodeID, Local: Interface{Addr: peers[i].Addr}, Port: port, Peers: peers})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestLargestDatagram(t *testing.T) {
 
 func TestForeignSourceIsDropped(t *testing.T) {
 	_, b := pair(t, 25407)
-	stranger, err := openUDP(netip.MustParseAddr("127.0.77.9"), 0)
+	stranger, err := openUDP(netip.MustParseAddr("127.0.77.9"), 0, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,14 +101,22 @@ func TestUnknownNodeAndMissingAddress(t *testing.T) {
 	if a.SendTo(99, []byte("x")) {
 		t.Error("node 99 is not in the nodelist")
 	}
-	if up, err := AddressUp(netip.MustParseAddr("127.0.0.1")); !up || err != nil {
-		t.Errorf("127.0.0.1 is up: %v, %v", up, err)
+	for _, c := range []struct {
+		want, found string
+		err         error
+	}{
+		{"127.0.0.1", "127.0.0.1", nil},
+		{"127.9.9.9", "127.0.0.1", nil}, // by its network, 127.0.0.0/8
+		{"198.51.100.1", "", ErrNoInterface},
+	} {
+		here, err := FindInterface(netip.MustParseAddr(c.want))
+		if err != c.err || err == nil && (here.Addr.String() != c.found || !here.Up || here.Index == 0) {
+			t.Errorf("%s is on %+v, %v; want %s, %v", c.want, here, err, c.found, c.err)
+		}
 	}
-	if up, err := AddressUp(netip.MustParseAddr("198.51.100.1")); up || err != nil {
-		t.Errorf("198.51.100.1 is up: %v, %v", up, err)
-	}
-	if _, err := OpenUDPU(UDPUConfig{Self: 1, Bind: netip.MustParseAddr("198.51.100.1"), Port: 25408}); err == nil {
-		t.Error("198.51.100.1 is no address of this machine")
+	_, err := OpenUDPU(UDPConfig{Self: 1, Local: Interface{Addr: netip.MustParseAddr("198.51.100.1")}, Port: 25408})
+	if !IsTransient(err) {
+		t.Errorf("198.51.100.1 is no address of this machine: %v", err)
 	}
 }
 

@@ -97,7 +97,7 @@ func totemOptions() []Option {
 		Doc: "Differentiated services code point of all packets (RFC 2474): 0 to 63, cs0 to cs7, af11 to af43, or ef. 0: what the transport does by itself (knet: low delay). An option of the original since 3.1.10."}
 	out := []Option{
 		version,
-		str("transport", fixed, "knet", "How nodes talk: knet, udpu (UDP unicast) or udp (UDP multicast). This version runs knet and udpu; udp files are checked in full but not started yet."),
+		str("transport", fixed, "knet", "How nodes talk: knet, udpu (UDP unicast) or udp (UDP multicast)."),
 		str("cluster_name", fixed, "none", "Name of the cluster; Pacemaker reads it, udp derives its multicast address from it."),
 		{Key: "totem.config_version", Type: cmap.Uint64, sec: secTotem, change: onReload, Default: "0",
 			Doc: "Version of this file's contents. A node that joins with a lower version than the others' ends itself; 0 turns that off."},

@@ -100,12 +100,10 @@ func pidFileError(err error) error {
 func (d *Daemon) openRing() error {
 	var err error
 	switch d.cfg.Transport {
-	case config.UDPU:
-		d.net, err = d.openUDPU()
+	case config.UDPU, config.UDP:
+		d.net, err = d.openDatagrams()
 	case config.Knet:
 		d.net, err = d.openKnet()
-	default:
-		err = fmt.Errorf("transport %v is not served by this version: set totem.transport to knet or udpu in %s", d.cfg.Transport, d.opts.file)
 	}
 	if err != nil {
 		return &exitError{exitFatal, err}
