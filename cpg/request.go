@@ -160,7 +160,7 @@ func (s *server) iterInit(c *client, msg []byte) {
 	default:
 		s.nextIter++
 		handle = s.nextIter
-		c.iters = append(c.iters, iteration{handle, s.eng.Iterate(&r)})
+		c.iters = append(c.iters, iteration{handle: handle, items: s.eng.Iterate(&r)})
 	}
 	s.buf = wire.AppendIterInitRes(s.buf[:0], handle, status)
 	c.conn.Reply(s.buf, nil)
@@ -182,11 +182,12 @@ func (s *server) iterNext(c *client, msg []byte) {
 	switch i := c.iteration(msg); {
 	case i < 0:
 		status = service.ErrLibrary
-	case len(c.iters[i].items) == 0:
+	case c.iters[i].next == len(c.iters[i].items):
 		status = service.ErrNoSections
+		c.iters[i].next = 0
 	default:
-		item = c.iters[i].items[0]
-		c.iters[i].items = c.iters[i].items[1:]
+		item = c.iters[i].items[c.iters[i].next]
+		c.iters[i].next++
 	}
 	s.buf = wire.AppendIterNextRes(s.buf[:0], &item, status)
 	c.conn.Reply(s.buf, nil)

@@ -51,7 +51,8 @@ type client struct {
 
 type iteration struct {
 	handle uint64
-	items  []wire.Item // still to come
+	items  []wire.Item
+	next   int // len(items): the end, which is told once; then it starts over
 }
 
 // NewEngine makes the engine of service 2. log may be nil.

@@ -36,7 +36,7 @@ func parseMembership(text string) Membership {
 		line = strings.TrimSpace(line)
 		if table {
 			if f := strings.Fields(line); len(f) > 0 {
-				if id, err := strconv.Atoi(f[0]); err == nil {
+				if id, err := strconv.Atoi(f[0]); err == nil && id != 0 { // 0: the quorum device
 					m.Members = append(m.Members, id)
 				}
 			}

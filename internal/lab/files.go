@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // half tells which choice in NodeSpec decides about an installed name.
@@ -70,8 +73,8 @@ func (l *Lab) installOurs(o Options) ([]string, error) {
 	if err := copyFile(copied, binary, 0o755); err != nil {
 		return nil, err
 	}
-	if out, err := exec.Command(copied, "links", root, "--root").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("lab: links of our binary: %w: %s", err, out)
+	if err := makeLinks(copied, root); err != nil {
+		return nil, err
 	}
 	var paths []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -84,6 +87,24 @@ func (l *Lab) installOurs(o Options) ([]string, error) {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
 	return paths, checkNames(o, paths)
+}
+
+// makeLinks has the binary make its names. A child that this process forks at
+// that moment, for another lab, holds the fresh binary open for writing until it
+// executes its own program: then it is tried again.
+func makeLinks(binary, root string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var out []byte
+	var err error
+	waited := Wait(ctx, "our binary to be runnable", func() bool {
+		out, err = exec.Command(binary, "links", root, "--root").CombinedOutput()
+		return !errors.Is(err, syscall.ETXTBSY)
+	})
+	if err = errors.Join(err, waited); err != nil {
+		return fmt.Errorf("lab: links of our binary: %w: %s", err, out)
+	}
+	return nil
 }
 
 // checkNames says which single programs of ours there are not: a misspelt name

@@ -48,6 +48,7 @@ func shares() []share {
 		{part: "knet-faults", title: "rings over knet: start, wrap, hostile packets; our knet and libknet", packages: []string{"e2e", "knet"}, run: "^TestKnet", skip: strings.Join([]string{knetOrder, knetTests, knetLinks}, "|")},
 		{part: "hogs", title: "10 minutes under load", packages: []string{"e2e"}, run: "^TestHogs"},
 		{part: "ring", title: "corosync: daemon, tools, libraries, lab, IPMI", packages: []string{"e2e", "ipc", "clients", "tools", "ipmi"}, skip: "^Test(Mixed|Knet|Hogs)"},
+		{part: "clients", title: "unchanged clients: libraries, quorum device, dlm, pcs, crm", packages: []string{"unchanged"}},
 		{part: "files", title: "CIB, schemas and patches beside the original's tools", packages: []string{"cib", "schema"}},
 		{part: "packages", title: "packages, systemd, the executor's own suite", packages: []string{"nspawn"}},
 		{part: "pcmk-cib", title: "CIB manager and attribute manager", packages: pcmk, run: cibTests},

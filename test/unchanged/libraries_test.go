@@ -1,0 +1,95 @@
+package unchanged
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/lab"
+	"github.com/pacesync/pacesync/internal/lab/labtest"
+)
+
+// socketIPC has libraries and daemon talk over sockets instead of shared memory.
+const socketIPC = "system {\n  qb_ipc_type: socket\n}\n"
+
+// counts says how much of each a run does.
+type counts struct {
+	kills int      // processes killed while they use a library
+	slow  []string // messages and their size for a member that takes none
+}
+
+// TestLibraries: each library's calls, good and bad, say the same; killed
+// clients leave nothing behind; a slow one loses nothing.
+func TestLibraries(t *testing.T) {
+	playLibraries(t, "", counts{100, []string{"3000 1000"}})
+}
+
+// TestLibrariesLong is the same in full count.
+func TestLibrariesLong(t *testing.T) {
+	labtest.Long(t, "TestLibraries")
+	playLibraries(t, "", counts{1000, []string{"50000 1000", "200 1000000"}})
+}
+
+// TestLibrariesSocket is the same over libqb's socket type.
+func TestLibrariesSocket(t *testing.T) {
+	labtest.Long(t, "TestLibraries, and test/ipc for the socket type")
+	playLibraries(t, socketIPC, counts{1000, []string{"50000 1000", "2000 50000"}})
+}
+
+func playLibraries(t *testing.T, conf string, n counts) {
+	dir := built(t)
+	both(t, func(t *testing.T, daemon lab.Impl) map[string]said {
+		r := newRing(t, daemon, 2, lab.Conf{}, conf)
+		told := map[string]said{}
+		for _, p := range []string{"calls_cpg", "calls_cmap", "calls_quorum", "calls_votequorum", "calls_sam", "calls_cfg"} {
+			told[p] = r.run("n1", dir+"/"+p)
+		}
+		for _, s := range n.slow {
+			// How much it had taken before it began is chance.
+			told["slow "+s] = r.shell("n1", dir+"/slow "+s+" | sed 's/, taken .*//'")
+		}
+		r.kills(dir, n.kills)
+		told["end"] = r.run("n1", dir+"/calls_cfg", "end")
+		return told
+	})
+}
+
+// kills runs the killed clients and judges what is left of them.
+func (r *ring) kills(dir string, n int) {
+	r.t.Helper()
+	before := r.openFiles()
+	if s := r.run("n1", dir+"/kills", strconv.Itoa(n)); s.text != fmt.Sprintf("killed %d\n", n) {
+		r.t.Errorf("kills: %v", s)
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, 30*time.Second)
+	defer cancel()
+	var files int
+	var left, groups said
+	err := lab.Wait(ctx, "the killed clients to be forgotten", func() bool {
+		files = r.openFiles()
+		left = r.shell("n1", "ls /dev/shm | grep -v blackbox")
+		groups = r.shell("n1", "corosync-cpgtool")
+		return left.text == "" && files <= before && groups.text == "Group Name\t       PID\t   Node ID\n"
+	})
+	switch {
+	case err == nil:
+	case r.Node("n1").Corosync() == lab.Ours:
+		r.t.Errorf("%v: %d files open, %d before; /dev/shm: %s; groups: %s", err, files, before, left.text, groups.text)
+	default:
+		r.t.Logf("the original: %v: %d files open, %d before; /dev/shm: %s; groups: %s", err, files, before, left.text, groups.text)
+	}
+}
+
+// openFiles counts the open files of the daemon on n1.
+func (r *ring) openFiles() int {
+	r.t.Helper()
+	list, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(r.Node("n1").Daemon(lab.PartCorosync)), "fd"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return len(list)
+}
