@@ -1,6 +1,7 @@
 package unchanged
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -112,11 +113,33 @@ func deviceMask(s said) said {
 	return s
 }
 
-// tell notes what the tools say on a node.
-func (a *arbiter) tell(when, name string) {
+// tell notes what the tools say on a node, all in the state that its flags name:
+// a node that has just found its arbiter may lose its vote and get it again.
+func (a *arbiter) tell(when, name, flags string, votes int, quorate string) {
 	a.t.Helper()
-	for _, cmd := range []string{"corosync-quorumtool -s", "corosync-quorumtool -i", "corosync-qdevice-tool -s"} {
-		a.told[when+", "+name+": "+cmd] = deviceMask(a.shell(name, cmd))
+	cmds := []string{"corosync-quorumtool -s", "corosync-quorumtool -i"}
+	if strings.HasPrefix(flags, "A,V") {
+		cmds = append(cmds, "corosync-qdevice-tool -s")
+	}
+	row := regexp.MustCompile(fmt.Sprintf(`(?ms)^Quorate: +%s$.*^ +[0-9]+ +[0-9]+ +%s \S+ \(local\)$.*^ +0 +%d +Qdevice`, quorate, flags, votes))
+	texts := make([]said, len(cmds))
+	ctx, cancel := context.WithTimeout(a.ctx, time.Minute)
+	defer cancel()
+	err := lab.Wait(ctx, "one state", func() bool {
+		for i, cmd := range cmds {
+			texts[i] = deviceMask(a.shell(name, cmd))
+			connected := regexp.MustCompile(`(?m)^State:\s+Connected$`)
+			if i < 2 && !row.MatchString(texts[i].text) || i == 2 && !connected.MatchString(texts[i].text) {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		a.t.Fatalf("%s: %s with %s, %d votes, quorate %s: %v; last: %v", when, name, flags, votes, quorate, err, texts)
+	}
+	for i, cmd := range cmds {
+		a.told[when+", "+name+": "+cmd] = texts[i]
 	}
 }
 
@@ -126,7 +149,7 @@ func TestQdevice(t *testing.T) {
 	both(t, func(t *testing.T, daemon lab.Impl) map[string]said {
 		a := newArbiter(t, daemon, 2, 1, []string{"algorithm: ffsplit", "tie_breaker: lowest"}, "")
 		a.whole("A,V,NMW", 1)
-		a.tell("whole", "n1")
+		a.tell("whole", "n1", "A,V,NMW", 1, "Yes")
 		for _, cmd := range []string{"corosync-quorumtool -l", "corosync-cmapctl -g runtime.votequorum.qdevice_name", "corosync-cmapctl quorum. runtime.votequorum."} {
 			a.told[cmd] = a.shell("n1", cmd)
 		}
@@ -134,10 +157,8 @@ func TestQdevice(t *testing.T) {
 			a.told[cmd] = deviceMask(a.shell("h1", cmd))
 		}
 		a.split()
-		a.flags("n1", "A,V,NMW", 1, "Yes")
-		a.flags("n2", "A,NV,NMW", 0, "No")
-		a.tell("split", "n1")
-		a.tell("split", "n2")
+		a.tell("split", "n1", "A,V,NMW", 1, "Yes")
+		a.tell("split", "n2", "A,NV,NMW", 0, "No")
 		return a.told
 	})
 }
@@ -173,22 +194,21 @@ func TestQdeviceLong(t *testing.T) {
 		a := newArbiter(t, daemon, 2, 1, []string{"algorithm: ffsplit", "tie_breaker: highest"}, "")
 		a.whole("A,V,NMW", 1)
 		a.split()
-		a.flags("n2", "A,V,NMW", 1, "Yes")
-		a.flags("n1", "A,NV,NMW", 0, "No")
-		a.tell("split", "n1")
+		a.tell("split", "n2", "A,V,NMW", 1, "Yes")
+		a.tell("split", "n1", "A,NV,NMW", 0, "No")
 		a.mend()
 		a.whole("A,V,NMW", 1)
-		a.tell("mended", "n1")
+		a.tell("mended", "n1", "A,V,NMW", 1, "Yes")
 		a.down("n1")
-		a.flags("n2", "A,V,NMW", 1, "Yes")
-		a.tell("n1 down", "n2")
+		a.await("n2", "corosync-quorumtool -s | grep -q '^Nodes: *1$'")
+		a.tell("n1 down", "n2", "A,V,NMW", 1, "Yes")
 		a.node("n1")
 		a.whole("A,V,NMW", 1)
 		a.shell("h1", "kill -9 $(pidof corosync-qnetd)")
 		a.lost("killed")
 		a.qnetd()
 		a.whole("A,V,NMW", 1)
-		a.tell("arbiter back", "n1")
+		a.tell("arbiter back", "n1", "A,V,NMW", 1, "Yes")
 		a.frozen()
 		a.stopDevice()
 		return a.told
@@ -198,9 +218,8 @@ func TestQdeviceLong(t *testing.T) {
 // lost waits until both nodes live without the arbiter and notes what they say.
 func (a *arbiter) lost(how string) {
 	a.t.Helper()
-	a.flags("n1", "A,NV,NMW", 0, "Yes")
-	a.flags("n2", "A,NV,NMW", 0, "Yes")
-	a.tell("arbiter "+how, "n1")
+	a.tell("arbiter "+how, "n1", "A,NV,NMW", 0, "Yes")
+	a.tell("arbiter "+how, "n2", "A,NV,NMW", 0, "Yes")
 }
 
 // frozen stops corosync-qnetd, then one corosync-qdevice, and lets them go on.
@@ -211,15 +230,11 @@ func (a *arbiter) frozen() {
 	a.shell("h1", "kill -CONT $(pidof corosync-qnetd)")
 	a.whole("A,V,NMW", 1)
 	a.shell("n2", "kill -STOP $(pidof corosync-qdevice)")
-	a.flags("n2", "NA,NV,NMW", 0, "Yes")
-	for _, cmd := range []string{"corosync-quorumtool -s", "corosync-quorumtool -i"} {
-		a.told["device of n2 frozen: "+cmd] = deviceMask(a.shell("n2", cmd))
-		a.told["device of n2 frozen, n1: "+cmd] = deviceMask(a.shell("n1", cmd))
-	}
+	a.tell("device of n2 frozen", "n2", "NA,NV,NMW", 0, "Yes")
 	a.shell("n2", "kill -CONT $(pidof corosync-qdevice)")
 	a.await("n2", "pidof corosync-qdevice || corosync-qdevice")
 	a.whole("A,V,NMW", 1)
-	a.tell("device of n2 back", "n2")
+	a.tell("device of n2 back", "n2", "A,V,NMW", 1, "Yes")
 }
 
 // stopDevice ends one device in order and removes its vote.
@@ -240,19 +255,17 @@ func TestQdeviceLMS(t *testing.T) {
 	both(t, func(t *testing.T, daemon lab.Impl) map[string]said {
 		a := newArbiter(t, daemon, 3, 2, []string{"algorithm: lms", "tie_breaker: 2"}, "")
 		a.whole("A,V,NMW", 2)
-		a.tell("whole", "n1")
+		a.tell("whole", "n1", "A,V,NMW", 2, "Yes")
 		a.down("n3")
 		a.await("n1", "corosync-quorumtool -s | grep -q '^Nodes: *2$'")
-		a.flags("n1", "A,V,NMW", 2, "Yes")
-		a.tell("two", "n1")
+		a.tell("two", "n1", "A,V,NMW", 2, "Yes")
 		a.down("n2")
 		a.await("n1", "corosync-quorumtool -s | grep -q '^Nodes: *1$'")
-		a.flags("n1", "A,V,NMW", 2, "Yes")
-		a.tell("the last", "n1")
+		a.tell("the last", "n1", "A,V,NMW", 2, "Yes")
 		a.node("n2")
 		a.node("n3")
 		a.whole("A,V,NMW", 2)
-		a.tell("whole again", "n3")
+		a.tell("whole again", "n3", "A,V,NMW", 2, "Yes")
 		return a.told
 	})
 }
@@ -271,10 +284,8 @@ func TestQdeviceHeuristics(t *testing.T) {
 		a.shell("n1", "rm /run/good")
 		a.await("n1", "corosync-qdevice-tool -sv | grep -q 'Heuristics.*Fail'")
 		a.split()
-		a.flags("n2", "A,V,NMW", 1, "Yes")
-		a.flags("n1", "A,NV,NMW", 0, "No")
-		a.tell("n1 fails", "n1")
-		a.tell("n1 fails", "n2")
+		a.tell("n1 fails", "n2", "A,V,NMW", 1, "Yes")
+		a.tell("n1 fails", "n1", "A,NV,NMW", 0, "No")
 		a.told["heuristics"] = a.shell("n1", "corosync-cmapctl quorum.device.heuristics.")
 		return a.told
 	})

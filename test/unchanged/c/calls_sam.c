@@ -91,7 +91,7 @@ static void restarts(void) {
 		for (;;) pause();
 	}
 	if (id == 3) {
-		say("failed %d", sam_mark_failed());
+		sam_mark_failed(); /* the supervisor is quicker than a line of ours, or not */
 		for (;;) pause();
 	}
 	say("stop %d", sam_stop());
@@ -137,7 +137,7 @@ static void watched(void) {
 	sam_hc_send();
 	keys();
 	if (id == 1) {
-		say("failed %d", sam_mark_failed());
+		sam_mark_failed(); /* the supervisor is quicker than a line of ours, or not */
 		for (;;) pause();
 	}
 	say("stop %d", sam_stop());
