@@ -74,7 +74,11 @@ func long() map[string][]step {
 		"sim": {goTest("totem simulator, 10,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestSeeds$",
 			"./totem/totemtest", "-seeds=10000", "-base=1", "-keep-going"),
 			goTest("totem simulator over knet, 5,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestKnetSeeds$",
-				"./totem/totemtest", "-seeds=5000", "-base=1", "-keep-going")},
+				"./totem/totemtest", "-seeds=5000", "-base=1", "-keep-going"),
+			goTest("totem simulator with nodes of both byte orders, 2,000 seeds", nil, "-count=1", "-v", "-timeout=60m", "-run=^TestByteOrderSeeds$",
+				"./totem/totemtest", "-seeds=2000", "-base=1", "-keep-going")},
+		"votes": {goTest("votequorum: all sequences of up to six events beside the model, 1,000 scripts beside the original, longer histories", nil,
+			"-count=1", "-v", "-timeout=180m", "./quorum/vote", "-deep", "-scripts=1000")},
 		"pengine": {
 			goTest("scheduler beside the original, 20,000 generated CIBs", full, "-count=1", "-v", "-timeout=180m", "-run=^TestGenerated$|^TestClasses$",
 				"./test/pengine", "-seeds=20000", "-base=1", "-time=170m"),

@@ -99,6 +99,8 @@ type Proc struct {
 type Ring struct {
 	ID      wire.RingID
 	Packets []uint64 // hash of packet Seq at [Seq-1]
+	Turned  []uint64 // the same of what its sender's other byte order makes of it; 0: ours
+	Begun   []uint8  // of the message that it goes on with, how many bytes came before, at most 255
 	Msgs    []MsgID  // by the position of their last byte
 }
 

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/maphash"
+	"math"
 	"time"
 
 	"github.com/pacesync/pacesync/totem/wire"
+	"github.com/pacesync/pacesync/totem/wire/wiretest"
 )
 
 // The ledger reads what leaves the nodes, with a decoder of its own, so that
@@ -39,7 +41,8 @@ type ledger struct {
 	h        *History
 	pool     []byte // message bodies
 	seqStart uint32
-	streams  []stream // by ProcID and lane
+	big      map[wire.NodeID]bool // nodes of the other byte order
+	streams  []stream             // by ProcID and lane
 	hash     maphash.Seed
 	moved    uint64 // counts packets of messages: whether anything goes on
 }
@@ -70,6 +73,10 @@ func (l *ledger) sent(p ProcID, now time.Duration, data []byte, waiting bool, st
 	h := l.h
 	if h.Lax {
 		l.moved++
+		return
+	}
+	if len(data) >= mcastHeader && le.Uint16(data) == 0x70c0 && data[2] == 3 && data[3] == typeMcast {
+		l.repeated(p, now, data)
 		return
 	}
 	if len(data) < 13 || le.Uint16(data) != 0xc070 || data[2] != 3 || data[3] >= wireTypes {
@@ -119,15 +126,36 @@ func (l *ledger) mcast(p ProcID, now time.Duration, data []byte, waiting bool) {
 	}
 	r.Packets = append(r.Packets, sum)
 	l.moved++
+	r.Begun, r.Turned = append(r.Begun, 0), append(r.Turned, 0)
 	if data[4] == encapsulated {
 		l.inner(p, now, data[mcastHeader:])
-		return
+	} else {
+		lane := LaneNormal
+		if waiting {
+			lane = LaneTrans
+		}
+		l.packed(p, now, lane, Pos{Ring: ring, Seq: n}, data[mcastHeader:])
 	}
-	lane := LaneNormal
-	if waiting {
-		lane = LaneTrans
+	if l.big[node] {
+		r = &h.Rings[ring] // there may be more of them by now
+		r.Turned[n-1] = maphash.Bytes(l.hash, wiretest.Packet(data, uint32(node), l.begun))
 	}
-	l.packed(p, now, lane, Pos{Ring: ring, Seq: n}, data[mcastHeader:])
+}
+
+// repeated judges a packet of a node of the other byte order that another node
+// sends again.
+func (l *ledger) repeated(p ProcID, now time.Duration, data []byte) {
+	if !l.turned(data) {
+		l.h.fail("one packet per number", now, "%s repeats a packet of the other byte order that nobody sent: % x", l.h.proc(p), data[:mcastHeader])
+	}
+}
+
+// turned tells whether a node of the other byte order sent these bytes.
+func (l *ledger) turned(data []byte) bool {
+	be := binary.BigEndian
+	id := wire.RingID{Rep: wire.NodeID(be.Uint32(data[25:])), Seq: be.Uint64(data[29:])}
+	n, r := be.Uint32(data[17:])-l.seqStart, &l.h.Rings[l.h.ring(id)]
+	return n >= 1 && int64(n) <= int64(len(r.Turned)) && r.Turned[n-1] == maphash.Bytes(l.hash, data)
 }
 
 // inner judges a packet of an old ring that is sent again during recovery.
@@ -135,6 +163,9 @@ func (l *ledger) inner(p ProcID, now time.Duration, data []byte) {
 	h := l.h
 	if len(data) < mcastHeader {
 		h.fail("well-formed packets", now, "%s recovers a packet of %d bytes", h.proc(p), len(data))
+		return
+	}
+	if le.Uint16(data) == 0x70c0 && l.turned(data) {
 		return
 	}
 	id, n := getRing(data[25:]), le.Uint32(data[17:])-l.seqStart
@@ -172,6 +203,7 @@ func (l *ledger) packed(p ProcID, now time.Duration, lane Lane, at Pos, data []b
 	if continuation == 0 {
 		st.half = st.half[:0]
 	}
+	h.Rings[at.Ring].Begun[at.Seq-1] = begun(st, restarted)
 	for i := range count {
 		n := int(le.Uint16(lengths[2*i:]))
 		if n > len(body) {
@@ -198,6 +230,21 @@ func (l *ledger) packed(p ProcID, now time.Duration, lane Lane, at Pos, data []b
 		h.fail("well-formed packets", now, "%s leaves %d bytes after the last message", h.proc(p), len(body))
 	}
 	st.fragment = fragmented
+}
+
+// begun is how many bytes a message that goes on has behind it; a piece that
+// nobody can use is no message.
+func begun(st *stream, restarted bool) uint8 {
+	if restarted {
+		return math.MaxUint8
+	}
+	return uint8(min(len(st.half), math.MaxUint8))
+}
+
+// begun answers for a packet that was seen.
+func (l *ledger) begun(n wiretest.Number) int {
+	r := &l.h.Rings[l.h.ring(wire.RingID{Rep: wire.NodeID(n.Rep), Seq: n.RingSeq})]
+	return int(r.Begun[n.Seq-l.seqStart-1])
 }
 
 // submitted notes what a process's application gave to its core.

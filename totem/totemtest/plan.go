@@ -176,6 +176,9 @@ type Plan struct {
 	// Hostile plans hold packets that no node would send: only survival and
 	// convergence are judged.
 	Hostile bool
+	// Big are the nodes of the other byte order. Not in plans that the ledger does not
+	// follow (Hostile, CrashLost).
+	Big Mask
 	// Knet puts knet between the nodes and the network; nil: plain datagrams.
 	Knet *KnetPlan
 }
@@ -198,6 +201,9 @@ func (p *Plan) String() string {
 		p.Latency, p.Jitter, p.InOrder, p.Sync, p.Load.Rate, p.Load.MaxSize, p.Load.BigEvery, p.Load.BigSize)
 	if p.Knet != nil {
 		fmt.Fprintf(&b, "  %v\n", p.Knet)
+	}
+	if p.Big != 0 {
+		fmt.Fprintf(&b, "  nodes of the other byte order: %b\n", p.Big)
 	}
 	for i, s := range p.Starts {
 		if s > 0 {

@@ -118,15 +118,21 @@ func (t *network) drop(i int32) {
 	t.free = append(t.free, i)
 }
 
-// send carries one datagram from a node to another, or to all others.
-func (t *network) send(from, to int, data []byte) {
+// send carries one datagram from a node to another, or to all, itself included
+// where packets loop back.
+func (t *network) send(from, to int, data []byte) { t.carry(from, to, data, t.w.loopBack) }
+
+// sendOthers never loops back.
+func (t *network) sendOthers(from, to int, data []byte) { t.carry(from, to, data, false) }
+
+func (t *network) carry(from, to int, data []byte, loop bool) {
 	i := t.take(data)
 	depart, ok := t.depart(from, len(data))
 	if to >= 0 {
 		t.link(from, to, i, depart, ok)
 	} else {
 		for to := range t.w.nodes {
-			if to != from || t.w.loopBack {
+			if to != from || loop {
 				t.link(from, to, i, depart, ok)
 			}
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/pacesync/pacesync/internal/sim"
 	"github.com/pacesync/pacesync/totem/pg"
 	"github.com/pacesync/pacesync/totem/srp"
+	"github.com/pacesync/pacesync/totem/wire"
+	"github.com/pacesync/pacesync/totem/wire/wiretest"
 )
 
 // Streams of a seed's randomness.
@@ -21,6 +23,8 @@ const (
 	streamNet
 	streamLoad
 	streamNode // and up: one per process
+
+	streamOrder = 1 << 40 // far above the processes
 )
 
 // maxEvents bounds a run; the busiest runs need a tenth of it.
@@ -160,6 +164,10 @@ func (w *World) reset(plan *Plan) {
 		w.hist.Lax = w.hist.Lax || plan.Faults[i].Kind == CrashLost
 	}
 	w.ledger = ledger{h: w.hist, pool: w.pool, seqStart: uint32(plan.Config.SeqStart), hash: maphash.MakeSeed()}
+	w.ledger.big = map[wire.NodeID]bool{}
+	for i, id := range plan.IDs {
+		w.ledger.big[id] = plan.Big.Has(i)
+	}
 	w.load = sim.NewRand(plan.Seed, streamLoad)
 	w.hash = sim.NewHash()
 	packets, free := w.net.packets, w.net.free[:0]
@@ -407,6 +415,18 @@ func (w *World) effects(n *node, out *pg.Output) {
 
 // transmit gives a datagram of the ring to knet or to the network.
 func (w *World) transmit(n *node, to int, data []byte) {
+	if w.plan.Big.Has(n.idx) && to != n.idx {
+		if to < 0 && w.loopBack {
+			w.net.send(n.idx, n.idx, data)
+		}
+		data = wiretest.Packet(data, uint32(n.id), w.ledger.begun)
+		if w.plan.Knet == nil {
+			w.net.sendOthers(n.idx, to, data)
+			return
+		}
+		w.knetSend(n, to, data, false)
+		return
+	}
 	if w.plan.Knet == nil || to == n.idx {
 		w.net.send(n.idx, to, data)
 		return
@@ -452,7 +472,7 @@ func (w *World) deliver(n *node, u *pg.Upcall) {
 	if id == noMsg && w.hist.Hostile {
 		return
 	}
-	if id == noMsg || u.Swapped {
+	if id == noMsg || u.Swapped != (w.plan.Big.Has(from) && from != n.idx) {
 		w.hist.fail("delivered as submitted", w.now, "%s delivers %d bytes of group %q from node %d that nobody submitted: % x",
 			w.hist.proc(n.proc), len(u.Data), u.Group, u.From, u.Data[:min(len(u.Data), 32)])
 		return

@@ -1,13 +1,17 @@
 package wire
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/pacesync/pacesync/totem/wire/wiretest"
+)
 
 // FuzzMessage: what is accepted can be encoded, and means the same again.
 func FuzzMessage(f *testing.F) {
 	for _, g := range golden {
 		b := unhex(f, g.hex)
 		f.Add(b)
-		f.Add(otherOrder(b))
+		f.Add(wiretest.Fields(b))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var m, again Message

@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
+
+	"github.com/pacesync/pacesync/totem/wire/wiretest"
 )
 
 // golden are packets of real Corosync 3.1.7 nodes, captured on the wire. The
@@ -191,62 +193,12 @@ func TestGoldenPrefixesFail(t *testing.T) {
 	}
 }
 
-// fieldWidths tells the widths of the fields behind magic, version, type and
-// encapsulation, so that a message can be turned into the other byte order.
-func fieldWidths(b []byte) []int {
-	w := []int{4, 4} // node, target
-	ring := []int{4, 8}
-	rep := func(n int, f ...int) {
-		for range n {
-			w = append(w, f...)
-		}
-	}
-	switch Type(b[3]) {
-	case TypeToken:
-		rep(4, 4)
-		w = append(w, ring...)
-		rep(4, 4)
-		rep(int(b[53]), 4, 8, 4)
-	case TypeMcast:
-		rep(3, 4)
-		w = append(w, ring...)
-		rep(2, 4)
-	case TypeMergeDetect:
-		w = append(append(w, 4), ring...)
-	case TypeJoin:
-		w = append(w, 4, 4, 4, 8)
-		rep(int(b[17])+int(b[21]), 4)
-	case TypeCommitToken:
-		w = append(append(w, 4), ring...)
-		rep(3, 4)
-		rep(int(b[37]), 4)
-		rep(int(b[37]), 4, 8, 4, 4, 4)
-	case TypeHoldCancel:
-		w = append(w, ring...)
-	}
-	return w
-}
-
-// otherOrder returns the message as a node with the other byte order sends it.
-func otherOrder(b []byte) []byte {
-	out := append([]byte(nil), b...)
-	out[0], out[1] = out[1], out[0]
-	off := 5
-	for _, w := range fieldWidths(b) {
-		for i := range w {
-			out[off+i] = b[off+w-1-i]
-		}
-		off += w
-	}
-	return out
-}
-
 func TestGoldenOtherByteOrder(t *testing.T) {
 	for _, g := range golden {
 		t.Run(g.name, func(t *testing.T) {
 			b := unhex(t, g.hex)
 			var m Message
-			if err := m.Parse(otherOrder(b)); err != nil {
+			if err := m.Parse(wiretest.Fields(b)); err != nil {
 				t.Fatal(err)
 			}
 			if !m.Swapped {
