@@ -38,6 +38,66 @@ func FuzzStep(f *testing.F) {
 	})
 }
 
+// FuzzStates is FuzzStep for a node in each of the four states: the first byte
+// says in which one the attack begins (two bits), whether messages wait to be
+// recovered and whether a node is lost on the way there. Between two records one
+// event of the ring happens, so that the attack goes on through the states that follow.
+func FuzzStates(f *testing.F) {
+	seeds := stepSeeds()
+	for i := range 2 * 16 {
+		f.Add(append([]byte{byte(i)}, seeds[i*7%len(seeds)]...))
+	}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		if len(script) == 0 {
+			return
+		}
+		c := startAll(t, srp.Config{Token: time.Second, NetMTU: 300, SeqStart: 0xfffffff0, TokenSeqStart: 0xfffffff0}, 1, 2, 3)
+		victim := c.node(2)
+		victim.onData = func(Upcall) {}
+		c.drive(victim, script[0])
+		for script = script[1:]; len(script) >= 2 && c.count < 20000; {
+			what, n := script[0], int(script[1])
+			script = script[2:]
+			body := script[:min(n, len(script))]
+			script = script[len(body):]
+			victim.attack(t, what, body)
+			if err := victim.eng.Check(); err != nil {
+				t.Fatal(err)
+			}
+			c.turn(c.now.Add(time.Second))
+		}
+		c.run(3 * time.Second)
+		if err := victim.eng.Check(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// drive brings a node into the state that the byte asks for.
+func (c *cluster) drive(victim *testNode, how byte) {
+	c.t.Helper()
+	want := srp.Operational + srp.StateID(how&3)
+	if how&4 != 0 {
+		for range 3 {
+			_ = victim.submit(make([]byte, 700))
+			_ = c.node(1).submit(make([]byte, 700))
+		}
+		c.run(200 * time.Microsecond)
+	}
+	if want == srp.Operational {
+		return
+	}
+	if how&8 != 0 {
+		c.node(3).eng = nil
+	}
+	c.node(1).step(srp.Event{Kind: srp.EvForceGather})
+	for until := c.now.Add(10 * time.Second); victim.eng.State() != want; {
+		if !c.turn(until) {
+			c.t.Fatalf("the node never comes to %v", want)
+		}
+	}
+}
+
 // attack plays one record: a packet with plausible header and ring, time
 // passing, or a message of its own.
 func (n *testNode) attack(t *testing.T, what byte, body []byte) {

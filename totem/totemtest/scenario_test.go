@@ -12,14 +12,16 @@ import (
 // Scenarios that users of the original reported, each as a plan of its own. The
 // names in brackets are the rows of their reports.
 
-// calmPlan is n nodes on a good network with a light load and no fault.
+// calmPlan is n nodes on a good network with a light load and no fault. Message
+// and token numbers are near their wrap (A16), so that every scenario sees them before,
+// at and after it; seeds begin anywhere.
 func calmPlan(seed uint64, n int, heal time.Duration) *Plan {
 	p := &Plan{Seed: seed, Heal: heal, Latency: 500 * time.Microsecond, Jitter: 300 * time.Microsecond, Sync: SyncTwo}
 	for i := range n {
 		p.IDs = append(p.IDs, wire.NodeID(i+1))
 	}
 	p.Starts = make([]time.Duration, n)
-	p.Config = srp.Config{Token: 1000 * ms, CancelTokenHoldOnRetransmit: true}.WithDefaults(n)
+	p.Config = srp.Config{Token: 1000 * ms, CancelTokenHoldOnRetransmit: true, SeqStart: 0xfffffff0 - wire.Seq(seed%200), TokenSeqStart: 0xffffff80}.WithDefaults(n)
 	p.Load = Load{Rate: 20, MaxSize: 2000}
 	return p
 }
@@ -179,6 +181,7 @@ func TestStatesUpstreamExcluded(t *testing.T) {
 			t.Run(fmt.Sprintf("%s_in_%v", c.name, when), func(t *testing.T) {
 				p := calmPlan(7, 3, 20*time.Second)
 				p.Hostile = true
+				p.Config.SeqStart, p.Config.TokenSeqStart = 0, 0 // as the packets have it
 				p.Faults = []Fault{{Kind: Hostile, At: 5 * time.Second, Node: 1, When: when, Packet: c.packet}}
 				if when != Operational {
 					p.Faults = append(p.Faults, Fault{Kind: Crash, At: 5 * time.Second, For: time.Second, Node: 2})

@@ -1,7 +1,11 @@
 package wire
 
 import (
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/pacesync/pacesync/totem/wire/wiretest"
 )
 
 func goldenBytes(t *testing.T, name string) []byte {
@@ -53,6 +57,8 @@ func TestBadValuesAreRefused(t *testing.T) {
 		{"commit token with index behind the end", "commit token, three entries", put(33, 4), ErrCommitIndex},
 		{"commit token with negative index", "commit token, three entries", put(33, 0xff, 0xff, 0xff, 0xff), ErrCommitIndex},
 		{"commit token with a node twice", "commit token, three entries", put(45, 1), ErrCommitOrder},
+		{"commit token without sender", "commit token, three entries", put(5, 0, 0, 0, 0), ErrNodeZero},
+		{"commit token listing node 0", "commit token, three entries", put(41, 0, 0, 0, 0), ErrNodeZero},
 		{"commit token with entries that are not there", "commit token, three entries", put(37, 4), ErrShort},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -61,6 +67,82 @@ func TestBadValuesAreRefused(t *testing.T) {
 				t.Errorf("got %v, want %v", err, tc.want)
 			}
 		})
+	}
+}
+
+// TestPeekType: what is told of a packet before it is parsed.
+func TestPeekType(t *testing.T) {
+	for _, g := range golden {
+		b := unhex(t, g.hex)
+		for _, packet := range [][]byte{b, wiretest.Fields(b)} {
+			if typ, ok := PeekType(packet); !ok || typ != Type(b[3]) {
+				t.Errorf("%s: %v, %v", g.name, typ, ok)
+			}
+		}
+		for what, bad := range map[string][]byte{"short": b[:HeaderLen-1], "magic": put(0, 1)(slices.Clone(b)),
+			"version": put(2, 2)(slices.Clone(b)), "type": put(3, 6)(slices.Clone(b))} {
+			if typ, ok := PeekType(bad); ok {
+				t.Errorf("%s, wrong %s: taken for %v", g.name, what, typ)
+			}
+		}
+	}
+}
+
+// TestParseMcast: the packet within a recovery message is an mcast and nothing else.
+func TestParseMcast(t *testing.T) {
+	for _, g := range golden {
+		var m Mcast
+		b := unhex(t, g.hex)
+		if err := ParseMcast(b, &m); (err == nil) != (Type(b[3]) == TypeMcast) {
+			t.Errorf("%s: %v", g.name, err)
+		}
+		if err := ParseMcast(b[:HeaderLen-1], &m); err != ErrShort {
+			t.Errorf("%s, short: %v", g.name, err)
+		}
+	}
+}
+
+// TestFinishedPackets: what is written into packets that are made already, and
+// asked of those that are parsed.
+func TestFinishedPackets(t *testing.T) {
+	b := goldenBytes(t, "mcast with three messages")
+	ring := RingID{Rep: 7, Seq: 0x1122334455667788}
+	StampMcast(b, ring, 0xfffffffe, 9)
+	SetTarget(b, 5)
+	var m Message
+	if err := m.Parse(b); err != nil || m.Mcast.Ring != ring || m.Mcast.Seq != 0xfffffffe || m.Mcast.ThisSeq != 9 || m.Mcast.Target != 5 {
+		t.Errorf("%v: %+v", err, m.Mcast)
+	}
+	if err := m.Parse(goldenBytes(t, "commit token, three entries")); err != nil {
+		t.Fatal(err)
+	}
+	var c CommitToken
+	c.CopyFrom(&m.CommitToken)
+	before := c.String()
+	m.CommitToken.Addr[0], m.CommitToken.Entry[0].Aru = 99, 99
+	if c.String() != before {
+		t.Errorf("a copy changes with its original: %s", &c)
+	}
+	if err := m.Parse(goldenBytes(t, "token with a retransmit list")); err != nil {
+		t.Fatal(err)
+	}
+	tok := &m.Token
+	if !tok.HasRtr(0x11) || tok.HasRtr(99) {
+		t.Error("HasRtr")
+	}
+	tok.RemoveRtr(0)
+	if tok.NRtr != 1 || tok.HasRtr(0xf) || !tok.HasRtr(0x11) {
+		t.Errorf("after the first was taken out: %s", tok)
+	}
+	tok.AddRtr(ring, 99)
+	if tok.NRtr != 2 || !tok.HasRtr(99) {
+		t.Errorf("after one was added: %s", tok)
+	}
+	if a, b := (RingID{1, 5}), (RingID{2, 5}); a.Compare(b) >= 0 || b.Compare(RingID{1, 9}) >= 0 || a.Compare(a) != 0 {
+		t.Error("ring ids compare wrong")
+	}
+	if got := ErrShort.Error() + Type(9).String() + TypeToken.String(); !strings.Contains(got, "totem: ") || !strings.HasSuffix(got, "Type9Token") {
+		t.Errorf("texts: %q", got)
 	}
 }
 

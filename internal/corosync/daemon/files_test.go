@@ -36,6 +36,25 @@ func TestRingIDFile(t *testing.T) {
 	if seq, err := f.Load(); seq != 0 || err != nil {
 		t.Errorf("file of the wrong size: %d, %v", seq, err)
 	}
+	// The file is never shorter than a number, not even while one is stored: a
+	// longer one keeps its length.
+	os.WriteFile(path, []byte("\x2d\x00\x00\x00\x00\x00\x00\x00junk"), 0o600)
+	if err := f.Store(0x31); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "\x31\x00\x00\x00\x00\x00\x00\x00junk" {
+		t.Errorf("stored %x over a longer file", b)
+	}
+	if seq, err := f.Load(); seq != 0x31 || err != nil {
+		t.Errorf("loaded %x, %v", seq, err)
+	}
+	other := newRingIDFile(dir, 8)
+	if err := os.Mkdir(filepath.Join(dir, "ringid_8"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Load(); err == nil {
+		t.Error("a folder in the file's place: no error")
+	}
 	if err := newRingIDFile(filepath.Join(dir, "none"), 7).Store(1); err == nil || !strings.Contains(err.Error(), "Couldn't store") && !strings.Contains(err.Error(), "couldn't store") {
 		t.Errorf("no directory: %v", err)
 	}

@@ -35,11 +35,18 @@ func (f *ringIDFile) Load() (uint64, error) {
 	return 0, f.Store(0)
 }
 
-// Store replaces the number. It is not synced: after a power cut the node
+// Store replaces the number, in place and at once: a process that is killed at any
+// moment leaves the old number or the new one; the original empties the file first, and
+// who finds it empty begins with ring 0 again. It is not synced: after a power cut the node
 // meets a ring with a higher number, or alone starts over, as the original does.
 func (f *ringIDFile) Store(seq uint64) error {
 	binary.NativeEndian.PutUint64(f.buf[:], seq)
-	if err := os.WriteFile(f.path, f.buf[:], 0o600); err != nil {
+	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err == nil {
+		_, err = file.WriteAt(f.buf[:], 0)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("couldn't store new ring id %x to stable storage: %w", seq, err)
 	}
 	return nil
