@@ -13,6 +13,7 @@ import (
 	"github.com/pacesync/pacesync/internal/pacemakerd"
 	"github.com/pacesync/pacesync/internal/schedulerd"
 	"github.com/pacesync/pacesync/internal/tools/attrdupdater"
+	"github.com/pacesync/pacesync/internal/tools/blackbox"
 	"github.com/pacesync/pacesync/internal/tools/cfgtool"
 	"github.com/pacesync/pacesync/internal/tools/cibadmin"
 	"github.com/pacesync/pacesync/internal/tools/cmapctl"
@@ -58,6 +59,7 @@ func applets() []applet.Applet {
 		{Name: "corosync-cmapctl", Dir: sbin, Summary: "show, change and track the configuration map", Run: cmapctl.Run},
 		{Name: "corosync-cpgtool", Dir: sbin, Summary: "show process groups and their members", Run: cpgtool.Run},
 		{Name: "corosync-quorumtool", Dir: sbin, Summary: "show, monitor and change quorum and votes", Run: quorumtool.Run},
+		{Name: "corosync-blackbox", Dir: bin, Summary: "the last log lines of a running corosync, or of one that crashed", Run: blackbox.Run},
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
 		{Name: "corosync-xmlproc", Dir: bin, Summary: "make a corosync.conf of a corosync.xml", Run: xmlproc.Run},
 		{Name: "pacemaker-fenced", Dir: libexec, Summary: "the fencer: devices, levels, the conversation about who fences whom", Run: fenced.Run},

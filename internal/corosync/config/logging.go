@@ -15,8 +15,11 @@ type Logging struct {
 	Subsys []LogSubsys // in the order of their names
 	// Timestamp is in front of each line of files and standard error.
 	Timestamp Timestamp
-	Facility  int // of syslog, already shifted (LOG_DAEMON is 24)
-	Blackbox  bool
+	// FileLine and FunctionName put the place in our source before the text.
+	FileLine, FunctionName bool
+	Facility               int // of syslog, already shifted (LOG_DAEMON is 24)
+	// Blackbox turns the flight recorder on.
+	Blackbox bool
 	// Warnings are to be logged at level warning.
 	Warnings []string
 }
@@ -89,10 +92,11 @@ func (r *logReader) onOff(name string, dflt bool) (v bool, text string) {
 }
 
 func (r *logReader) format() (text string) {
-	for _, name := range []string{"fileline", "function_name"} {
-		if _, text = r.onOff(name, false); text != "" {
-			return text
-		}
+	if r.l.FileLine, text = r.onOff("fileline", false); text != "" {
+		return text
+	}
+	if r.l.FunctionName, text = r.onOff("function_name", false); text != "" {
+		return text
 	}
 	switch s, ok := r.m.Str("logging.timestamp"); {
 	case !ok, s == "hires":

@@ -19,7 +19,7 @@ func (d *Daemon) initControls() {
 	}
 	any := cmap.Added | cmap.Modified | cmap.Deleted
 	d.cmap.Track(keyDumpState, any, func(cmap.Change) { d.dumpState() })
-	d.cmap.Track(keyDumpFlightData, any, func(cmap.Change) { d.dumpState() })
+	d.cmap.Track(keyDumpFlightData, any, func(cmap.Change) { d.dumpFlight() })
 	d.cmap.Track(keyForceGather, any, func(c cmap.Change) {
 		if v, ok := c.New.AsString(); !ok || v == "no" {
 			return

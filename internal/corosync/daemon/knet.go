@@ -142,7 +142,7 @@ func (n *knetNet) tell(ev *knet.Event) {
 	case knet.LevelInfo:
 		level = service.LevelInfo
 	}
-	if log.knet.Enabled(level) {
+	if log.knet.Routed(level) || ev.Kind != knet.EventDropped && log.knet.Enabled(level) {
 		log.knet.Log(level, ev.Text())
 	}
 }

@@ -62,7 +62,7 @@ func Run(e *applet.Env) int {
 
 // run reads the configuration and goes as far as opts say.
 func run(e *applet.Env, opts options) int {
-	d := &Daemon{opts: opts, logs: logsys.New(logsys.Options{Stderr: e.Stderr})}
+	d := &Daemon{opts: opts, logs: logsys.New(logsys.Options{Stderr: e.Stderr, Flight: flightMemory()})}
 	d.log = newLoggers(d.logs)
 	defer d.logs.Close()
 	err := d.configure()

@@ -7,21 +7,27 @@ import (
 )
 
 // watchSignals turns the signals that end the daemon, or ask for its state,
-// into calls on the loop. SIGHUP keeps its default action, SIGPIPE is ignored.
+// into calls on the loop. SIGABRT and SIGSEGV, when somebody sends them, leave the
+// flight recorder behind, whatever the loop does. SIGHUP keeps its default
+// action, SIGPIPE is ignored.
 func (d *Daemon) watchSignals() (stop func()) {
 	signal.Ignore(syscall.SIGPIPE)
 	c := make(chan os.Signal, 4)
-	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR2)
+	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR2, syscall.SIGABRT, syscall.SIGSEGV)
 	go func() {
 		for s := range c {
-			if s == syscall.SIGUSR2 {
+			switch s {
+			case syscall.SIGUSR2:
 				d.loop.Post(d.dumpState)
-				continue
+			case syscall.SIGABRT, syscall.SIGSEGV:
+				d.storeAtEnd()
+				die(s.(syscall.Signal))
+			default:
+				d.loop.Post(func() {
+					d.log.main.Notice("Node was shut down by a signal")
+					d.shutdown(exitOK, true)
+				})
 			}
-			d.loop.Post(func() {
-				d.log.main.Notice("Node was shut down by a signal")
-				d.shutdown(exitOK, true)
-			})
 		}
 	}()
 	return func() {

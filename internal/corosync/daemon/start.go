@@ -10,7 +10,6 @@ import (
 
 	"github.com/pacesync/pacesync/internal/corosync/config"
 	"github.com/pacesync/pacesync/internal/corosync/loop"
-	"github.com/pacesync/pacesync/internal/corosync/service"
 	"github.com/pacesync/pacesync/internal/corosync/sync"
 	"github.com/pacesync/pacesync/totem"
 	"github.com/pacesync/pacesync/totem/srp"
@@ -48,7 +47,7 @@ func (d *Daemon) serve() error {
 	}
 	l.EachTurn(d.runSoon)
 	l.EachTurn(d.clients.turn)
-	if err := l.Run(); err != nil {
+	if err := d.runLoop(); err != nil {
 		return &exitError{exitFatal, err}
 	}
 	d.pid.remove()
@@ -56,6 +55,11 @@ func (d *Daemon) serve() error {
 		return &exitError{status: d.status}
 	}
 	return nil
+}
+
+func (d *Daemon) runLoop() error {
+	defer d.crashed()
+	return d.loop.Run()
 }
 
 // becomeRealTime applies system.sched_rr, priority and move_to_root_cgroup and
@@ -162,7 +166,7 @@ func (d *Daemon) loadServices() error {
 		}
 	}
 	d.initControls()
-	d.sync = sync.New(d.registry.order, func(level service.Level, text string) { d.log.sync.Log(level, text) })
+	d.sync = sync.New(d.registry.order, d.log.sync.Log)
 	return nil
 }
 

@@ -102,9 +102,15 @@ func ids(in []wire.NodeID) []uint32 {
 }
 
 // traceLine writes the log line of something the ring did; nothing is formatted
-// for a level that is off.
+// for a level that is off. Dropped packets, of which strangers can send any number,
+// are not for the flight recorder.
 func (d *Daemon) traceLine(t *srp.Trace) {
-	if level := totem.LevelOf(t.Kind); d.log.totem.Enabled(level) {
+	level := totem.LevelOf(t.Kind)
+	wanted := d.log.totem.Enabled
+	if t.Kind == srp.TraceDropped {
+		wanted = d.log.totem.Routed
+	}
+	if wanted(level) {
 		d.log.totem.Log(level, totem.Message(t))
 	}
 }

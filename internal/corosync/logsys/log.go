@@ -39,6 +39,9 @@ type Options struct {
 	// PID and Host of file and syslog lines; of the process.
 	PID  int
 	Host string
+	// Flight is the memory of the flight recorder (blackbox.NewRing); none: there
+	// is no recorder.
+	Flight []byte
 }
 
 // System is the logging of one daemon. Safe for concurrent use.
@@ -51,6 +54,10 @@ type System struct {
 	loggers []*Logger
 	current *config.Logging // nil before Apply
 	closed  atomic.Bool
+	flight  flight
+	places  places
+	// placed: lines name their place in the source.
+	placed atomic.Bool
 }
 
 // record is one line, or a task of the writer.
@@ -59,6 +66,7 @@ type record struct {
 	level  service.Level
 	subsys string
 	text   string
+	place  *place // nil unless it is written
 	to     dest
 	task   func(*writer)
 }
@@ -93,6 +101,7 @@ func New(opt Options) *System {
 type Logger struct {
 	sys  *System
 	name string
+	tag  uint32 // in flight data
 	// route is what the levels of this subsystem go to; replaced as a whole.
 	route atomic.Pointer[route]
 }
@@ -120,7 +129,7 @@ func (s *System) Subsys(name string) *Logger {
 			return l
 		}
 	}
-	l := &Logger{sys: s, name: name}
+	l := &Logger{sys: s, name: name, tag: tagOf(name, len(s.loggers))}
 	l.route.Store(routeOf(s.current, name))
 	s.loggers = append(s.loggers, l)
 	return l
@@ -148,21 +157,40 @@ func routeOf(c *config.Logging, name string) *route {
 	return r
 }
 
-// Enabled reports whether a line of the level would go anywhere. Where lines
-// are frequent, ask before the arguments are made.
-func (l *Logger) Enabled(level service.Level) bool { return int(level) <= l.route.Load().max }
+// Enabled reports whether a line of the level would go anywhere, if only into the
+// flight recorder.
+func (l *Logger) Enabled(level service.Level) bool {
+	return l.Routed(level) || l.sys.flight.on.Load()
+}
+
+// Routed reports whether a line of the level would go to a file, syslog or
+// standard error. Lines that a stranger can cause at will ask this before their
+// text is made: they would push all others out of the recorder.
+func (l *Logger) Routed(level service.Level) bool { return int(level) <= l.route.Load().max }
 
 // Log writes one finished line; it is a service.Log.
 func (l *Logger) Log(level service.Level, text string) {
-	r := l.route.Load()
-	if int(level) > r.max {
+	r, recorded := l.route.Load(), l.sys.flight.on.Load()
+	routed := int(level) <= r.max
+	if !routed && !recorded {
+		return
+	}
+	now := l.sys.opt.Now()
+	var at *place
+	if recorded || l.sys.placed.Load() {
+		at = l.sys.places.caller()
+	}
+	if recorded {
+		l.sys.flight.put(now, l.tag, level, at, text)
+	}
+	if !routed {
 		return
 	}
 	d := dest{stderr: int(level) <= r.stderr, syslog: int(level) <= r.syslog}
 	if int(level) <= r.file {
 		d.file = r.path
 	}
-	l.sys.put(record{when: l.sys.opt.Now(), level: level, subsys: l.name, text: text, to: d})
+	l.sys.put(record{when: now, level: level, subsys: l.name, text: text, place: at, to: d})
 }
 
 // Printf formats and writes one line; nothing is formatted when the level is off.
@@ -240,6 +268,8 @@ func (s *System) route(c *config.Logging) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current = c
+	s.placed.Store(c.FileLine || c.FunctionName)
+	s.flight.enable(c.Blackbox, s.opt.Flight)
 	for _, l := range s.loggers {
 		l.route.Store(routeOf(c, l.name))
 	}

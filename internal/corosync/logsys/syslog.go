@@ -39,7 +39,7 @@ func (s *syslogSocket) send(w *writer, r *record) {
 	if w.stamp != config.TimeNone {
 		b = append(b, ' ') // what is left of "%T %7p [%6g] %b"
 	}
-	b = appendBody(b, r)
+	b = w.appendBody(b, r)
 	w.line = b[:min(len(b), head+maxLine)]
 	if s.fd < 0 && !s.connect() {
 		return

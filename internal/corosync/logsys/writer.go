@@ -21,11 +21,13 @@ const maxLine = 511
 type writer struct {
 	s     *System
 	stamp config.Timestamp
-	fac   int
-	files []*logFile
-	sock  syslogSocket
-	line  []byte // reused
-	ended bool
+	// fileLine and function: lines name their place in the source.
+	fileLine, function bool
+	fac                int
+	files              []*logFile
+	sock               syslogSocket
+	line               []byte // reused
+	ended              bool
 }
 
 type logFile struct {
@@ -104,7 +106,7 @@ func (w *writer) appendStderr(b []byte, r *record) []byte {
 	if w.stamp != config.TimeNone {
 		b = append(appendTime(b, r.when, w.stamp), ' ')
 	}
-	return appendBody(appendPadded(b, levelName(r.level), 7), r)
+	return w.appendBody(appendPadded(b, levelName(r.level), 7), r)
 }
 
 // appendFile makes a line of a log file: "%T [%P] %H %N %7p [%6g] %b". Without
@@ -122,14 +124,30 @@ func (w *writer) appendFile(b []byte, r *record) []byte {
 	if w.stamp != config.TimeNone {
 		b = append(b, ' ')
 	}
-	return appendBody(appendPadded(b, levelName(r.level), 7), r)
+	return w.appendBody(appendPadded(b, levelName(r.level), 7), r)
 }
 
-// appendBody appends " [SUBSYS] text".
-func appendBody(b []byte, r *record) []byte {
+// appendBody appends " [SUBSYS] text", with the place in the source between them
+// if it is wanted (logconfig.c: corosync_main_config_format_set).
+func (w *writer) appendBody(b []byte, r *record) []byte {
 	b = append(b, " ["...)
 	b = appendPadded(b, r.subsys, 6)
 	b = append(b, "] "...)
+	if p := r.place; p != nil && (w.fileLine || w.function) {
+		if w.fileLine {
+			b = append(append(b, p.file...), ':')
+		}
+		if w.function {
+			b = append(b, p.function...)
+		}
+		if w.fileLine {
+			if w.function {
+				b = append(b, ':')
+			}
+			b = strconv.AppendUint(b, uint64(p.line), 10)
+		}
+		b = append(b, ' ')
+	}
 	return append(b, strings.TrimSuffix(r.text, "\n")...)
 }
 
@@ -197,6 +215,7 @@ func (w *writer) apply(c *config.Logging) error {
 		}
 	}
 	w.files, w.stamp, w.fac = keep, c.Timestamp, c.Facility
+	w.fileLine, w.function = c.FileLine, c.FunctionName
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/corosync/resource"
 	"github.com/pacesync/pacesync/internal/corosync/service"
+	"github.com/pacesync/pacesync/internal/libc"
 )
 
 // defaultPeriod is how often a resource is measured, in ms (mon.c: MON_DEFAULT_PERIOD).
@@ -89,9 +90,9 @@ func (s *Service) watch(name string, zero cmap.Value) *watched {
 // as the original has it.
 func (s *Service) memory() *watched {
 	w := s.watch("memory_used", cmap.I32(0))
-	var limit int32
+	var limit int64
 	w.setMax = func(text string) (ok bool) {
-		limit, ok = resource.ScanInt(text)
+		limit, _, ok = libc.ScanInt(text)
 		return ok
 	}
 	w.measure = func() (cmap.Value, bool, error) {
@@ -99,7 +100,7 @@ func (s *Service) memory() *watched {
 		if err != nil || used <= 0 {
 			return cmap.Value{}, false, err
 		}
-		return cmap.U32(uint32(used)), used > limit, nil
+		return cmap.U32(uint32(used)), int64(used) > limit, nil
 	}
 	w.failure = "Unable to get memory stats: %v"
 	return w
@@ -109,7 +110,7 @@ func (s *Service) load() *watched {
 	w := s.watch("load_15min", cmap.F64(0))
 	var limit float64
 	w.setMax = func(text string) (ok bool) {
-		limit, ok = resource.ScanFloat(text)
+		limit, ok = libc.ScanFloat(text, 64)
 		return ok
 	}
 	w.measure = func() (cmap.Value, bool, error) {

@@ -12,12 +12,10 @@ package resource
 
 import (
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/corosync/service"
+	"github.com/pacesync/pacesync/internal/libc"
 )
 
 // State is that of a resource.
@@ -95,7 +93,7 @@ func (m *Machine) Period(keys *cmap.Map, prefix string) (ms uint64, ok bool) {
 	}
 	ms, ok = v.AsUint()
 	if s, is := v.AsString(); is {
-		ms, ok = scanUint(s)
+		ms, _, ok = libc.ScanUint(s)
 		if !ok {
 			m.Log(service.LevelWarning, fmt.Sprintf("Could NOT use poll_period: %s (not uint64 type) for resource %s", s, m.Name))
 			return 0, false
@@ -110,63 +108,3 @@ func (m *Machine) Period(keys *cmap.Map, prefix string) (ms uint64, ok bool) {
 	}
 	return ms, true
 }
-
-// scanUint reads the number at the beginning of a string as sscanf's %lu does:
-// blanks and a sign before it, anything after it.
-func scanUint(s string) (uint64, bool) {
-	s = strings.TrimLeft(s, " \t\n\v\f\r")
-	minus := strings.HasPrefix(s, "-")
-	if minus || strings.HasPrefix(s, "+") {
-		s = s[1:]
-	}
-	n, err := strconv.ParseUint(s[:digits(s)], 10, 64)
-	switch {
-	case err != nil && n == math.MaxUint64: // too large
-		return n, true
-	case err != nil:
-		return 0, false
-	case minus:
-		return -n, true
-	}
-	return n, true
-}
-
-// digits is the number of decimal digits that a string begins with.
-func digits(s string) int {
-	i := 0
-	for i < len(s) && s[i] >= '0' && s[i] <= '9' {
-		i++
-	}
-	return i
-}
-
-// ScanInt reads the number at the beginning of a string as sscanf's %d does; what
-// does not fit is the nearest that does.
-func ScanInt(s string) (int32, bool) {
-	s = strings.TrimLeft(s, " \t\n\v\f\r")
-	sign := 0
-	if strings.HasPrefix(s, "-") || strings.HasPrefix(s, "+") {
-		sign = 1
-	}
-	n := digits(s[sign:])
-	if n == 0 {
-		return 0, false
-	}
-	v, err := strconv.ParseInt(strings.TrimPrefix(s[:sign+n], "+"), 10, 32)
-	_ = err // ErrRange: v is the nearest
-	return int32(v), true
-}
-
-// ScanFloat reads the number at the beginning of a string as sscanf's %lf does.
-func ScanFloat(s string) (float64, bool) {
-	s = strings.TrimLeft(s, " \t\n\v\f\r")
-	for n := min(len(s), maxNumber); n > 0; n-- {
-		if v, err := strconv.ParseFloat(s[:n], 64); err == nil && !strings.ContainsRune(s[:n], '_') {
-			return v, true
-		}
-	}
-	return 0, false
-}
-
-// maxNumber is the longest text that ScanFloat takes for a number.
-const maxNumber = 64

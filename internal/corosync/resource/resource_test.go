@@ -1,39 +1,63 @@
 package resource
 
 import (
-	"math"
+	"fmt"
+	"slices"
 	"testing"
+
+	"github.com/pacesync/pacesync/internal/corosync/cmap"
+	"github.com/pacesync/pacesync/internal/corosync/service"
 )
 
-// TestScan: numbers at the beginning of a text, as sscanf reads them.
-func TestScan(t *testing.T) {
+func machine() (*Machine, *[]string) {
+	var log []string
+	m := &Machine{Name: "x", Log: func(l service.Level, text string) { log = append(log, fmt.Sprintf("%d %s", l, text)) }}
+	return m, &log
+}
+
+// TestPeriod: types and limits of the key.
+func TestPeriod(t *testing.T) {
 	for _, c := range []struct {
-		text string
-		u    uint64
-		uok  bool
-		i    int32
-		iok  bool
-		f    float64
-		fok  bool
+		v   cmap.Value
+		ms  uint64
+		ok  bool
+		log string
 	}{
-		{"80", 80, true, 80, true, 80, true},
-		{" +7x", 7, true, 7, true, 7, true},
-		{"-3", math.MaxUint64 - 2, true, -3, true, -3, true},
-		{"8.56", 8, true, 8, true, 8.56, true},
-		{"1e3", 1, true, 1, true, 1000, true},
-		{"", 0, false, 0, false, 0, false},
-		{"much", 0, false, 0, false, 0, false},
-		{"1_000", 1, true, 1, true, 1, true},
-		{"99999999999999999999", math.MaxUint64, true, math.MaxInt32, true, 99999999999999999999, true},
+		{cmap.Value{}, 0, false, ""},
+		{cmap.U64(500), 500, true, ""},
+		{cmap.U64(120000), 120000, true, ""},
+		{cmap.U64(120001), 0, false, "4 Could NOT use poll_period:120001 ms for resource x"},
+		{cmap.Str("+700 and more"), 700, true, ""},
+		{cmap.Str("0.7"), 0, false, "4 Could NOT use poll_period:0 ms for resource x"},
+		{cmap.Str("never"), 0, false, "4 Could NOT use poll_period: never (not uint64 type) for resource x"},
+		{cmap.F64(700), 0, false, ""},
 	} {
-		if u, ok := scanUint(c.text); u != c.u || ok != c.uok {
-			t.Errorf("%q as %%lu: %d %v", c.text, u, ok)
+		m, log := machine()
+		keys := cmap.NewMap()
+		if c.v.Type != cmap.NoValue {
+			if err := keys.Set("r.x.poll_period", c.v); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if i, ok := ScanInt(c.text); i != c.i || ok != c.iok {
-			t.Errorf("%q as %%d: %d %v", c.text, i, ok)
+		ms, ok := m.Period(keys, "r.x.")
+		var want []string
+		if c.log != "" {
+			want = []string{c.log}
 		}
-		if f, ok := ScanFloat(c.text); f != c.f || ok != c.fok {
-			t.Errorf("%q as %%lf: %v %v", c.text, f, ok)
+		if ms != c.ms || ok != c.ok || !slices.Equal(*log, want) {
+			t.Errorf("%v: %d %v %q", c.v, ms, ok, *log)
 		}
+	}
+}
+
+// TestSet: a change is told, staying is not.
+func TestSet(t *testing.T) {
+	m, log := machine()
+	if m.Set(ConfigChanged, Stopped) || !m.Set(ConfigChanged, Running) || !m.Set(Failure, Failed) || m.State() != Failed {
+		t.Error(m.State())
+	}
+	want := []string{`6 Fsm:x event "config_changed", state "stopped" --> "running"`, `6 Fsm:x event "failure", state "running" --> "failed"`}
+	if !slices.Equal(*log, want) {
+		t.Errorf("%q", *log)
 	}
 }
