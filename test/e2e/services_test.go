@@ -81,8 +81,10 @@ func TestServices(t *testing.T) {
 	l, ended := serviceRing(t, ctx)
 	original, ours := l.Node("n1"), l.Node("n2")
 	for _, n := range l.Members() {
-		logged(t, n, "NOT tickling the watchdog!")
-		logged(t, n, `Fsm:memory_used event "failure", state "running" --> "failed"`)
+		testwait.For(t, 30*time.Second, "the watchdog to be let go on "+n.Name(), func() bool {
+			lines := strings.Join(serviceLines(t, n), "\n")
+			return strings.Contains(lines, "NOT tickling the watchdog!") && strings.Contains(lines, `watchdog resource "memory_used" failed!`)
+		})
 	}
 	t.Run("log", func(t *testing.T) {
 		testwait.For(t, 20*time.Second, "the same lines of MON and WD", func() bool {
