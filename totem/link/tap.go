@@ -3,7 +3,6 @@ package link
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 
@@ -25,10 +24,11 @@ type Tap struct {
 	fd    int
 }
 
-// OpenTap makes the interface; it is down and has a random hardware address.
+// OpenTap makes the interface; it is down and has a random hardware address. The
+// errors are the kernel's; E2BIG: no name for an interface.
 func OpenTap(name string) (*Tap, error) {
 	if name == "" || len(name) >= unix.IFNAMSIZ {
-		return nil, fmt.Errorf("an interface's name has 1 to %d characters: %w", unix.IFNAMSIZ-1, unix.E2BIG)
+		return nil, unix.E2BIG
 	}
 	req, err := unix.NewIfreq(name)
 	if err != nil {
@@ -36,7 +36,7 @@ func OpenTap(name string) (*Tap, error) {
 	}
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("/dev/net/tun: %w", err)
+		return nil, err
 	}
 	t := &Tap{name: name, fd: fd}
 	req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)

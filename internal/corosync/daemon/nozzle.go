@@ -129,7 +129,7 @@ func (z *nozzle) open(c nozzleConf, mac string) error {
 		return err
 	}
 	if z.tap, err = link.OpenTap(c.name); err != nil {
-		return fmt.Errorf("Unable to init nozzle device %s: %s", c.name, libc.Strerror(err))
+		return tapError(c.name, err)
 	}
 	if err := z.tap.SetMAC(hw); err != nil {
 		return fmt.Errorf("Unable to add set nozzle MAC to %s: %s", mac, libc.Strerror(err))
@@ -139,6 +139,23 @@ func (z *nozzle) open(c nozzleConf, mac string) error {
 		return fmt.Errorf("Unable to add set nozzle IP addr to %s: %s", addr, libc.Strerror(err))
 	}
 	return nil
+}
+
+// tapError is the original's text for an interface that cannot be made, and what may
+// be the matter.
+func tapError(name string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, unix.E2BIG):
+		hint = fmt.Sprintf(" (a name has at most %d characters)", unix.IFNAMSIZ-1)
+	case errors.Is(err, unix.ENOENT):
+		hint = " (/dev/net/tun is missing: is the module tun loaded?)"
+	case errors.Is(err, unix.EPERM):
+		hint = " (the capability CAP_NET_ADMIN is missing)"
+	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EINVAL):
+		hint = " (the name is another interface's)"
+	}
+	return fmt.Errorf("Unable to init nozzle device %s: %s%s", name, libc.Strerror(err), hint)
 }
 
 // nozzleAddr is the address of a node: the last bits of the configured one are the

@@ -3,6 +3,8 @@ package daemon
 import (
 	"bytes"
 	"testing"
+
+	"github.com/pacesync/pacesync/totem/link"
 )
 
 // The addresses are those that the original gave itself with these values.
@@ -58,6 +60,15 @@ func TestFrameNode(t *testing.T) {
 		if node, ok := frameNode(x.frame); node != x.node || ok != x.ok {
 			t.Errorf("% x: %d, %v; want %d, %v", x.frame[:min(len(x.frame), 6)], node, ok, x.node, x.ok)
 		}
+	}
+}
+
+func TestTapError(t *testing.T) {
+	const long = "nozzle-of-16-chr"
+	_, err := link.OpenTap(long)
+	want := "Unable to init nozzle device " + long + ": Argument list too long (a name has at most 15 characters)"
+	if got := tapError(long, err).Error(); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
