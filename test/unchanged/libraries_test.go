@@ -48,6 +48,8 @@ func playLibraries(t *testing.T, conf string, n counts) {
 		for _, p := range []string{"calls_cpg", "calls_cmap", "calls_quorum", "calls_votequorum", "calls_sam", "calls_cfg"} {
 			told[p] = r.run("n1", dir+"/"+p)
 		}
+		r.shell("n1", "corosync-cmapctl -s uidgid.uid.4242 u8 1")
+		told["calls_cpg of another user"] = r.run("n1", "setpriv", "--reuid", "4242", "--regid", "4242", "--clear-groups", dir+"/calls_cpg")
 		for _, s := range n.slow {
 			// How much it had taken before it began is chance.
 			told["slow "+s] = r.shell("n1", dir+"/slow "+s+" | sed 's/, taken .*//'")

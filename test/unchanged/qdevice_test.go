@@ -185,6 +185,17 @@ func (a *arbiter) mend() {
 	}
 }
 
+// TestVotequorumDevice: the calls that corosync-qdevice makes, good and bad, with
+// the vote of a master and a device that falls silent.
+func TestVotequorumDevice(t *testing.T) {
+	dir := built(t)
+	labtest.Long(t, "TestQdevice")
+	both(t, func(t *testing.T, daemon lab.Impl) map[string]said {
+		r := newRing(t, daemon, 2, lab.Conf{}, deviceConf("10.0.0.1", 1, []string{"algorithm: ffsplit"}, ""))
+		return map[string]said{"calls": r.run("n1", dir+"/calls_votequorum", "device")}
+	})
+}
+
 // TestQdeviceLong: each way to lose and find the arbiter, frozen ones included
 // (users report B3).
 func TestQdeviceLong(t *testing.T) {
