@@ -125,7 +125,10 @@ func dataForgeries(node, seq uint16, rng *rand.Rand) []forged {
 	rng.Shuffle(len(replays), func(i, j int) { replays[i], replays[j] = replays[j], replays[i] })
 	return []forged{
 		{name: "fragment numbers", packets: fragments, breaks: true}, {name: "old numbers", packets: replays, deaf: true},
-		{name: "numbers far ahead", packets: jumps, deaf: true}, {name: "channels", packets: channels, deaf: true},
+		{name: "numbers far ahead", packets: jumps, deaf: true},
+		// The original takes the channel for an index as it is, beyond its table and below
+		// it, and writes to what it finds there for a socket (libknet/threads_rx.c).
+		{name: "channels", packets: channels, breaks: true, deaf: true},
 		{name: "compression", packets: compressed, breaks: true}, {name: "other nodes", packets: nodes},
 	}
 }
