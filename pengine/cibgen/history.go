@@ -273,6 +273,50 @@ func (g *gen) migration(status, rsc, op *xmltree.Node) {
 	}
 }
 
+// records adds up to four operations to a history, of any kind, age and result: more
+// of a kind than a controller keeps, in an order that no cluster has had.
+func (g *gen) records(status *xmltree.Node) {
+	state, rsc, ops := g.history(status)
+	if len(ops) == 0 {
+		return
+	}
+	here, there := state.Attr("uname"), pick(g, g.nodes)
+	for range 1 + g.IntN(4) {
+		op := pick(g, ops).Copy()
+		name, interval := one(g, "monitor", "monitor", "start", "stop", "migrate_to", "migrate_from", "promote", "demote", "notify"), "0"
+		if name == "monitor" {
+			interval = one(g, "0", "0", "10000", "30000")
+		}
+		op.Set("id", g.id(rsc.ID()+"_record"))
+		op.Set("operation", name)
+		op.Set("interval", interval)
+		op.Set("operation_key", fmt.Sprintf("%s_%s_%s", rsc.ID(), name, interval))
+		op.Set("call-id", strconv.Itoa(1+g.IntN(12)))
+		op.Set("last-rc-change", strconv.Itoa(Now-3600-60+g.IntN(120)))
+		op.Unset("migrate_source")
+		op.Unset("migrate_target")
+		switch name {
+		case "migrate_to":
+			op.Set("migrate_source", here)
+			op.Set("migrate_target", there)
+		case "migrate_from":
+			op.Set("migrate_source", there)
+			op.Set("migrate_target", here)
+		}
+		switch g.IntN(5) {
+		case 0, 1:
+			g.result(op, "0", "0")
+		case 2:
+			g.result(op, "7", "0")
+		case 3:
+			g.result(op, one(g, "1", "5", "8", "9"), one(g, "0", "4", "2", "1", "3"))
+		default:
+			g.result(op, "193", "-1")
+		}
+		rsc.Add(op)
+	}
+}
+
 // orphan leaves the history of a resource that is not configured.
 func (g *gen) orphan(state *xmltree.Node) {
 	if state == nil {

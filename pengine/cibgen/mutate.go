@@ -58,7 +58,7 @@ func adopt(seed uint64, root *xmltree.Node) *gen {
 }
 
 func (g *gen) mutation() {
-	switch g.IntN(10) {
+	switch g.IntN(11) {
 	case 0:
 		g.features["mutation: option"] = true
 		g.mutateOption()
@@ -93,6 +93,9 @@ func (g *gen) mutation() {
 	case 7:
 		g.features["mutation: value"] = true
 		g.mutateValue()
+	case 8:
+		g.features["mutation: records"] = true
+		g.records(g.cib.Child("status"))
 	default:
 		g.features["mutation: event"] = true
 		g.event(g.cib.Child("status"))
