@@ -44,9 +44,9 @@ func loggingOptions() []Option {
 	opt("syslog_priority", "info", "Least important lines that go to syslog.")
 	opt("debug", "off", "on: debug lines too; trace: even more; off.")
 	opt("timestamp", "hires", "hires: with milliseconds; on: seconds; off: none.")
-	opt("fileline", "off", "on: lines name the file and line of the source. Accepted; lines here name the subsystem only.")
-	opt("function_name", "off", "on: lines name the function. Accepted; lines here name the subsystem only.")
-	opt("blackbox", "on", "on or off. Accepted; this version keeps no blackbox.")
+	opt("fileline", "off", "on: lines name the file and line of the source, after the subsystem.")
+	opt("function_name", "off", "on: lines name the function.")
+	opt("blackbox", "on", "on: the last lines of all levels are kept in memory, for corosync-blackbox and crashes; off.")
 	opt("to_file", "no", "Old name of to_logfile; a warning is logged.")
 	opt("syslog_level", "info", "Old name of syslog_priority; a warning is logged.")
 	for _, name := range []string{"subsys", "debug", "to_stderr", "to_syslog", "to_logfile", "logfile", "logfile_priority", "syslog_facility", "syslog_priority"} {
@@ -92,7 +92,7 @@ func otherOptions() []Option {
 			Doc: "uidgid { uid: NAME or NUMBER }: this user may use the libraries. Also in files under uidgid.d beside corosync.conf."},
 		{Key: "uidgid.config.gid.N", Type: cmap.Uint8, sec: secUIDGID, change: onReload, Default: "none", Doc: "The same for a group."},
 		{Key: "resources.watchdog_timeout", Type: cmap.Uint32, sec: secResources, change: onReload, Default: "6 s", Doc: "Time-out of the watchdog device, 2 to 120 s."},
-		{Key: "resources.watchdog_device", Type: cmap.String, sec: secResources, change: onStart, Default: "off", Doc: "Path of the watchdog device."},
+		{Key: "resources.watchdog_device", Type: cmap.String, sec: secResources, change: onStart, Default: "off", Doc: "Path of the watchdog device; it resets the machine when corosync hangs, dies, or finds a resource failed."},
 		{Key: "resources.system.NAME.poll_period", Type: cmap.Uint64, sec: secResourcesSystem, change: onReload, Default: "3000 ms", Doc: "How often memory_used or load_15min is read."},
 		{Key: "resources.process.NAME.poll_period", Type: cmap.Uint64, sec: secResourcesProcess, change: onReload, Default: "3000 ms", Doc: "How often a process is looked at."},
 		{Key: "cfg.shutdown_timeout", Type: cmap.Uint32, sec: secCmap, change: live, Default: "5000 ms", Doc: "Set in cmap, not in the file: how long clients may take to agree to a shutdown."},

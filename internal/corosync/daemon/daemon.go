@@ -22,11 +22,13 @@ import (
 // Daemon is one running corosync. After start everything in it is owned by the loop.
 type Daemon struct {
 	opts options
-	self uint32
-	cfg  *config.Config
-	cmap *cmap.Map
-	logs *logsys.System
-	log  loggers
+	// detached: another process has read the configuration and left us behind.
+	detached bool
+	self     uint32
+	cfg      *config.Config
+	cmap     *cmap.Map
+	logs     *logsys.System
+	log      loggers
 
 	loop     *loop.Loop
 	net      network

@@ -1,18 +1,16 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/pacesync/pacesync/internal/libc"
 )
 
 // flightSize is the memory of the flight recorder, some 15,000 lines. The original
@@ -56,9 +54,7 @@ func (d *Daemon) dumpFlight() {
 
 func (d *Daemon) flightDone(err error) {
 	if err != nil {
-		var errno unix.Errno
-		errors.As(err, &errno)
-		d.log.main.Error("Can't store blackbox file: %s (%d)", libc.Strerror(err), int(errno))
+		d.log.main.Error("%v", refused("Can't store blackbox file", err))
 	}
 }
 
@@ -105,6 +101,9 @@ func (d *Daemon) storeAtEnd() {
 func die(sig unix.Signal) {
 	var byDefault [4]uintptr // struct sigaction: SIG_DFL, no flags, no mask
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
-	_ = unix.Kill(os.Getpid(), sig)
+	// To this thread: the kernel would let another one take a signal of the process,
+	// by and by.
+	runtime.LockOSThread()
+	_ = unix.Tgkill(os.Getpid(), unix.Gettid(), sig)
 	os.Exit(exitFatal) // not reached unless the signal is blocked
 }

@@ -9,10 +9,13 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pacesync/pacesync/internal/applet"
 	"github.com/pacesync/pacesync/internal/corosync/config"
 	"github.com/pacesync/pacesync/internal/corosync/config/osenv"
 	"github.com/pacesync/pacesync/internal/corosync/logsys"
+	"github.com/pacesync/pacesync/internal/corosync/service"
 	"github.com/pacesync/pacesync/internal/getopt"
 	"github.com/pacesync/pacesync/internal/libc"
 )
@@ -43,7 +46,10 @@ func Run(e *applet.Env) int {
 	for {
 		switch p.Next() {
 		case 'c':
-			opts.file = p.Arg
+			if opts.file = p.Arg; len(opts.file) > unix.PathMax {
+				fmt.Fprintln(e.Stderr, "Config file path too long.")
+				return exitUsage
+			}
 		case 'f':
 			opts.foreground = true
 		case 't':
@@ -62,12 +68,18 @@ func Run(e *applet.Env) int {
 
 // run reads the configuration and goes as far as opts say.
 func run(e *applet.Env, opts options) int {
-	d := &Daemon{opts: opts, logs: logsys.New(logsys.Options{Stderr: e.Stderr, Flight: flightMemory()})}
+	d := &Daemon{opts: opts, detached: os.Getenv(detachedEnv) != "", logs: logsys.New(logsys.Options{Stderr: e.Stderr, Flight: flightMemory()})}
 	d.log = newLoggers(d.logs)
 	defer d.logs.Close()
 	err := d.configure()
 	if err == nil && !opts.testOnly {
-		if !opts.foreground && os.Getenv(detachedEnv) == "" {
+		_, err = niceValue(d.cfg.System.Priority)
+		if err != nil {
+			err = &exitError{exitMainConfig, err}
+		}
+	}
+	if err == nil && !opts.testOnly {
+		if !opts.foreground && !d.detached {
 			err = detach(e.Stderr, opts)
 			if err == nil {
 				return exitOK
@@ -133,8 +145,8 @@ func (d *Daemon) configure() error {
 		return err
 	}
 	if !d.opts.testOnly {
-		d.log.main.Notice("Corosync Cluster Engine %s starting up", baseline)
-		d.log.main.Info("Corosync built-in features: %s", features)
+		d.announce(service.LevelNotice, fmt.Sprintf("Corosync Cluster Engine %s starting up", baseline))
+		d.announce(service.LevelInfo, fmt.Sprintf("Corosync built-in features: %s", features))
 	}
 	dir, ok := m.Str("system.state_dir")
 	if !ok {
@@ -159,8 +171,18 @@ func (d *Daemon) tell(notes, warnings []string) {
 		d.log.totem.Debug("%s", s)
 	}
 	for _, s := range warnings {
-		d.log.main.Warning("%s", s)
+		d.announce(service.LevelWarning, s)
 	}
+}
+
+// announce tells what comes of reading the configuration: once, although the
+// process in the background reads it again. Its flight recorder has it all the same.
+func (d *Daemon) announce(level service.Level, text string) {
+	if d.detached {
+		d.log.main.Record(level, text)
+		return
+	}
+	d.log.main.Log(level, text)
 }
 
 // detach starts this program again in a session of its own, in the foreground

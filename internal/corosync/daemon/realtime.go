@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pacesync/pacesync/internal/libc"
 )
 
 // schedPriority is what sched_get_priority_max(SCHED_RR) returns on Linux.
@@ -46,7 +48,7 @@ func tuneRuntime() {
 func lockMemory() error {
 	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil && !mayLockAll() {
-		return fmt.Errorf("Could not increase RLIMIT_MEMLOCK, not locking memory: %w", err)
+		return refused("Could not increase RLIMIT_MEMLOCK, not locking memory", err)
 	}
 	err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT)
 	if errors.Is(err, unix.EINVAL) { // before Linux 4.4
@@ -56,7 +58,7 @@ func lockMemory() error {
 		err = lockProgram()
 	}
 	if err != nil {
-		return fmt.Errorf("Could not lock memory of service to avoid page faults: %w", err)
+		return refused("Could not lock memory of service to avoid page faults", err)
 	}
 	return nil
 }
@@ -192,25 +194,39 @@ func moveToRootCgroup() error {
 	return nil
 }
 
-// setNice sets the nice value of the process group: "max", "min" or a number;
-// "" leaves it.
-func setNice(priority string) error {
-	var n int
+// niceValue is the value of system.priority: "max", "min" or a number; 0 leaves
+// things as they are.
+func niceValue(priority string) (int, error) {
 	switch priority {
 	case "":
-		return nil
+		return 0, nil
 	case "max":
-		n = math.MinInt32
+		return math.MinInt32, nil
 	case "min":
-		n = math.MaxInt32
-	default:
-		var err error
-		if n, err = strconv.Atoi(priority); err != nil {
-			return fmt.Errorf("Priority value %s is invalid", priority)
-		}
+		return math.MaxInt32, nil
+	}
+	n, err := strconv.ParseInt(priority, 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("Priority value %s is invalid", priority)
+	}
+	return int(n), nil
+}
+
+// setNice sets the nice value of the process group.
+func setNice(n int) error {
+	if n == 0 {
+		return nil
 	}
 	if err := unix.Setpriority(unix.PRIO_PGRP, 0, n); err != nil {
-		return fmt.Errorf("Could not set priority %d: %w", n, err)
+		return refused(fmt.Sprintf("Could not set priority %d", n), err)
 	}
 	return nil
+}
+
+// refused is what the system would not do, in the original's words (logsys.h:
+// LOGSYS_PERROR).
+func refused(what string, err error) error {
+	var errno unix.Errno
+	errors.As(err, &errno)
+	return fmt.Errorf("%s: %s (%d)", what, libc.Strerror(err), int(errno))
 }

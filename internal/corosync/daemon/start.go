@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -70,17 +71,17 @@ func (d *Daemon) becomeRealTime() {
 	if sys.MoveToRootCgroup == "yes" {
 		d.warn(moveToRootCgroup())
 	}
-	nice := sys.Priority
+	nice, _ := niceValue(sys.Priority) // run has refused what is none
 	if sys.SchedRR {
 		err := setRealTime()
 		if err != nil && sys.MoveToRootCgroup == "auto" {
 			d.warn(moveToRootCgroup())
 			err = setRealTime()
 		}
-		nice = ""
+		nice = 0
 		if err != nil {
-			d.log.main.Warning("Could not set SCHED_RR at priority %d: %v", schedPriority, err)
-			nice = "max"
+			d.warn(refused(fmt.Sprintf("Could not set SCHED_RR at priority %d", schedPriority), err))
+			nice = math.MinInt32
 		}
 	}
 	d.warn(setNice(nice))

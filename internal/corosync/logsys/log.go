@@ -168,6 +168,13 @@ func (l *Logger) Enabled(level service.Level) bool {
 // text is made: they would push all others out of the recorder.
 func (l *Logger) Routed(level service.Level) bool { return int(level) <= l.route.Load().max }
 
+// Record puts a line into the flight recorder and nowhere else.
+func (l *Logger) Record(level service.Level, text string) {
+	if l.sys.flight.on.Load() {
+		l.sys.flight.put(l.sys.opt.Now(), l.tag, level, l.sys.places.caller(), text)
+	}
+}
+
 // Log writes one finished line; it is a service.Log.
 func (l *Logger) Log(level service.Level, text string) {
 	r, recorded := l.route.Load(), l.sys.flight.on.Load()
