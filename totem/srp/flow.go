@@ -17,10 +17,14 @@ func (r *Ring) sendQueue() *laneQueue {
 	return &r.lane[LaneNormal]
 }
 
+// window is how many messages may be on the ring: what is configured, as far as the
+// queue that keeps them has room. Upstream asserts that, and ends.
+func (r *Ring) window() int { return min(r.cfg.WindowSize, sortQueueSize/4) }
+
 // transmitsAllowed is how many messages may be sent in this visit: what the
 // window leaves, and of a crowded window our share (totemsrp.c: fcc_calculate).
 func (r *Ring) transmitsAllowed(t *wire.Token) int {
-	window := uint32(r.cfg.WindowSize)
+	window := uint32(r.window())
 	allowed := uint32(r.cfg.MaxMessages)
 	if t.Fcc >= window {
 		allowed = 0 // upstream's subtraction would wrap and allow everything
@@ -44,7 +48,7 @@ func (r *Ring) transmitsAllowed(t *wire.Token) int {
 // withinQueue lets nothing new be sent while the oldest message that somebody
 // lacks is too far back (totemsrp.c: fcc_rtr_limit).
 func (r *Ring) withinQueue(t *wire.Token, allowed int) int {
-	room := sortQueueSize - allowed - r.cfg.WindowSize
+	room := sortQueueSize - allowed - r.window()
 	lastReleased := r.ringQueue().head - 1
 	if room < 0 || (lastReleased + wire.Seq(room)).Before(t.Seq) {
 		return 0

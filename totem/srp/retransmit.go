@@ -83,7 +83,7 @@ func (r *Ring) requestMissing(t *wire.Token) {
 		if q.get(seq) != nil {
 			continue
 		}
-		if q.missed(seq) >= r.cfg.MissCountConst && !t.HasRtr(seq) {
+		if q.missed(seq) >= min(r.cfg.MissCountConst, maxMissed) && !t.HasRtr(seq) {
 			t.AddRtr(r.member.ring, seq)
 		}
 	}

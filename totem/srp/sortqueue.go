@@ -45,13 +45,16 @@ func (q *sortQueue) add(seq wire.Seq, pkt *Packet) {
 	*s = sortSlot{pkt: pkt, seq: seq}
 }
 
+// maxMissed is how far missed counts.
+const maxMissed = 1 << 15
+
 // missed counts one more rotation without the message.
 func (q *sortQueue) missed(seq wire.Seq) int {
 	s := q.slot(seq)
 	if s.seq != seq {
 		*s = sortSlot{seq: seq}
 	}
-	if s.miss < 1<<15 {
+	if s.miss < maxMissed {
 		s.miss++
 	}
 	return int(s.miss)

@@ -271,7 +271,7 @@ func (r *Ring) tokenLate() {
 // that is configured and shorter than the token timeout (totemsrp.c:
 // totemsrp_initialize); 0: not used.
 func (r *Ring) heartbeat() time.Duration {
-	if r.cfg.HeartbeatFailuresAllowed <= 0 {
+	if r.cfg.HeartbeatFailuresAllowed <= 0 || r.cfg.HeartbeatFailuresAllowed > int(r.cfg.Token/max(r.cfg.TokenRetransmit, 1)) {
 		return 0
 	}
 	hb := time.Duration(r.cfg.HeartbeatFailuresAllowed)*r.cfg.TokenRetransmit + r.cfg.MaxNetworkDelay

@@ -113,6 +113,7 @@ func (d *Daemon) openRing() error {
 	if err != nil {
 		return &exitError{exitFatal, err}
 	}
+	d.tellRing()
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(d.self)))
 	store := newRingIDFile(d.cfg.System.StateDir, d.self)
 	d.node, err = totem.Open(d.loop, ringConfig(d.cfg), d.net, store, upper{d}, rng)
@@ -125,6 +126,35 @@ func (d *Daemon) openRing() error {
 // mtuOverhead is what two mcast headers take from netmtu (totemsrp.c:
 // totemsrp_net_mtu_adjust).
 const mtuOverhead = 90
+
+// Upstream takes every netmtu; below or above these its queues and buffers do not
+// hold, and it crashes.
+const (
+	minNetMTU = 256
+	maxNetMTU = 65536
+)
+
+// netMTU is what is left of netmtu for the content of a packet.
+func netMTU(c *config.Config) int { return min(max(int(c.NetMTU), minNetMTU), maxNetMTU) - mtuOverhead }
+
+// tellRing logs what of the configuration cannot have the effect that was wished.
+func (d *Daemon) tellRing() {
+	c := d.cfg
+	if used := netMTU(c) + mtuOverhead; used != int(c.NetMTU) {
+		d.log.totem.Warning("netmtu: %d is outside of %d to %d: %d is used", c.NetMTU, minNetMTU, maxNetMTU, used)
+	}
+	heartbeat := time.Duration(c.Totem.HeartbeatFailuresAllowed)*c.Totem.TokenRetransmit + c.Totem.MaxNetworkDelay
+	switch {
+	case c.Totem.HeartbeatFailuresAllowed == 0:
+		d.log.totem.Debug("HeartBeat is Disabled. To enable set heartbeat_failures_allowed > 0")
+	case heartbeat >= c.Totem.Token || heartbeat < 0:
+		d.log.totem.Warning("total heartbeat_timeout (%d ms) is not less than token timeout (%d ms)", heartbeat.Milliseconds(), c.Totem.Token.Milliseconds())
+		d.log.totem.Warning("heartbeat_timeout = heartbeat_failures_allowed * token_retransmit_timeout + max_network_delay")
+		d.log.totem.Warning("heartbeat timeout should be less than the token timeout. Heartbeat is disabled!!")
+	default:
+		d.log.totem.Debug("total heartbeat_timeout (%d ms)", heartbeat.Milliseconds())
+	}
+}
 
 // ringConfig is the part of the configuration that the protocol needs.
 func ringConfig(c *config.Config) srp.Config {
@@ -142,7 +172,7 @@ func ringConfig(c *config.Config) srp.Config {
 		MissCountConst: int(t.MissCount), WindowSize: int(t.WindowSize), MaxMessages: int(t.MaxMessages),
 		HeartbeatFailuresAllowed:    int(t.HeartbeatFailuresAllowed),
 		CancelTokenHoldOnRetransmit: t.CancelHoldOnRetrans,
-		NetMTU:                      int(c.NetMTU) - mtuOverhead,
+		NetMTU:                      netMTU(c),
 	}
 }
 
