@@ -168,6 +168,11 @@ func TestMixedIfdown(t *testing.T) {
 			for _, what := range []string{"The network interface is down.", fmt.Sprintf("The network interface [%s] is now up.", n.Addr(0))} {
 				logged(t, n, what)
 			}
+			if m.transport == "udp" {
+				// As the original's, the daemon starts and waits for the network.
+				must(t, n.Stop(ctx, lab.PartCorosync), n.SetInterface(0, false), n.Start(ctx, lab.PartCorosync))
+				must(t, l.WaitRing(ctx, n), n.SetInterface(0, true), l.WaitRing(ctx, l.Members()...))
+			}
 			sendAndCompare(t, ctx, l.Members(), load, 30, time.Minute)
 		})
 	}

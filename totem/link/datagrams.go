@@ -110,11 +110,11 @@ func scope(addr netip.Addr, index int) uint32 {
 	return 0
 }
 
-// watch begins to watch the sockets that receive, if there is a loop.
+// watch begins to watch the sockets that receive, if there is a loop and there are any.
 func (d *datagrams) watch(fds ...int) error {
 	for _, fd := range fds {
-		if d.loop == nil {
-			return nil
+		if d.loop == nil || fd < 0 {
+			continue
 		}
 		if err := d.loop.Add(fd, loop.Readable, loop.High, func(uint32) { d.readable() }); err != nil {
 			return err

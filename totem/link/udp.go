@@ -25,14 +25,18 @@ type UDP struct {
 	grouped bool // the last datagram queued goes to the group
 }
 
+// NewUDP makes the transport without sockets, for a node whose interface is not there
+// yet; Reopen makes them.
+func NewUDP(cfg UDPConfig) *UDP {
+	u := &UDP{groupfd: -1, tokenfd: -1, txfd: -1}
+	u.start(cfg)
+	return u
+}
+
 // OpenUDP binds the sockets and joins the group on the local interface. The error
 // names the address that it is about.
 func OpenUDP(cfg UDPConfig) (*UDP, error) {
-	if cfg.Group.Is4() != cfg.Local.Addr.Is4() {
-		return nil, fmt.Errorf("totem: udp: %v and the local address %v are not of one family", cfg.Group, cfg.Local.Addr)
-	}
-	u := &UDP{groupfd: -1, tokenfd: -1, txfd: -1}
-	u.start(cfg)
+	u := NewUDP(cfg)
 	if err := u.open(); err != nil {
 		return nil, err
 	}
@@ -41,6 +45,9 @@ func OpenUDP(cfg UDPConfig) (*UDP, error) {
 
 func (u *UDP) open() error {
 	local := u.cfg.Local.Addr
+	if u.cfg.Group.Is4() != local.Is4() {
+		return fmt.Errorf("totem: udp: %v and the local address %v are not of one family", u.cfg.Group, local)
+	}
 	u.group = u.sockaddr(u.cfg.Group, u.cfg.Port)
 	var err error
 	u.txfd, err = u.datagrams.open(local, u.cfg.Port-1, u.setSender)

@@ -141,6 +141,31 @@ func TestGroupV6(t *testing.T) {
 	}
 }
 
+// TestGroupWaits: without an interface there is nothing to receive, and what is sent
+// counts as lost, until there is one.
+func TestGroupWaits(t *testing.T) {
+	a, _ := group(t, loopNodes, "239.192.7.12", 25429)
+	a.Close()
+	cfg := a.cfg
+	cfg.Local = Interface{}
+	u := NewUDP(cfg)
+	t.Cleanup(u.Close)
+	u.SendAll([]byte("x"))
+	u.SendTo(2, []byte("x"))
+	u.Flush()
+	if packets, more := u.Receive(); len(packets) != 0 || more || u.SendFailures() != 2 {
+		t.Errorf("received %q, %d sends failed", packets, u.SendFailures())
+	}
+	if err := u.Reopen(Interface{Index: loopIndex, Addr: netip.MustParseAddr(loopNodes[0])}); err != nil {
+		t.Fatal(err)
+	}
+	u.SendAll([]byte("y"))
+	u.Flush()
+	if u.SendFailures() != 0 {
+		t.Error("the send failed after the interface came")
+	}
+}
+
 func TestGroupRefuses(t *testing.T) {
 	local := Interface{Index: loopIndex, Addr: netip.MustParseAddr(loopNodes[0])}
 	if _, err := OpenUDP(UDPConfig{Local: local, Port: 25423, Group: netip.MustParseAddr("ff15::1")}); err == nil {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -28,8 +29,9 @@ type datagramLink interface {
 type datagramNet struct {
 	datagramLink
 	d    *Daemon
-	bind netip.Addr // of the configuration: the address, or one of its network
-	here link.Interface
+	bind netip.Addr     // of the configuration: the address, or one of its network
+	here link.Interface // not Up: there are no sockets, or they are of no use
+	said string         // why the sockets could not be made
 	sees *link.InterfaceWatch
 	// looking: the kernel is being asked where the address is; again: something has
 	// changed since.
@@ -44,6 +46,8 @@ const (
 	bindInterval = 100 * time.Millisecond
 )
 
+// openDatagrams opens the transport. As upstream, udp waits for an interface that is
+// down, and udpu does not start.
 func (d *Daemon) openDatagrams() (network, error) {
 	how := "Unicast"
 	if d.cfg.Transport == config.UDP {
@@ -54,11 +58,33 @@ func (d *Daemon) openDatagrams() (network, error) {
 	var err error
 	n.here, err = findInterface(n.bind, &d.cfg.Links[0])
 	if err == nil && !n.here.Up {
-		err = fmt.Errorf("the interface is down")
+		err = errors.New("the interface is down")
+	}
+	switch {
+	case err == nil:
+		err = n.open()
+	case d.cfg.Transport == config.UDP:
+		n.here = link.Interface{}
+		_, cfg := linkConfigOf(d.cfg, n.here)
+		n.datagramLink = link.NewUDP(cfg)
+		d.log.totem.Notice("The network interface is down.")
+		d.log.totem.Warning("address %v of this node: %v: waiting for it", n.bind, err)
+		err = nil
+	default:
+		err = fmt.Errorf("address %v of this node: %w: check nodelist in %s and the network", n.bind, err, d.opts.file)
+	}
+	if err == nil {
+		n.sees, err = link.OpenInterfaceWatch()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("address %v of this node: %w: check nodelist in %s and the network", n.bind, err, d.opts.file)
+		return nil, err
 	}
+	return n, nil
+}
+
+// open makes the sockets, with some patience.
+func (n *datagramNet) open() (err error) {
+	d := n.d
 	for try := 1; ; try++ {
 		n.datagramLink, err = openLink(linkConfigOf(d.cfg, n.here))
 		if err == nil || !link.IsTransient(err) || try > bindRetries {
@@ -68,13 +94,9 @@ func (d *Daemon) openDatagrams() (network, error) {
 		time.Sleep(time.Duration(try) * bindInterval)
 	}
 	if err == nil {
-		n.sees, err = link.OpenInterfaceWatch()
+		d.log.totem.Notice("The network interface [%v] is now up.", n.here.Addr)
 	}
-	if err != nil {
-		return nil, err
-	}
-	d.log.totem.Notice("The network interface [%v] is now up.", n.here.Addr)
-	return n, nil
+	return err
 }
 
 // openLink opens the transport that the configuration wants.
@@ -121,6 +143,9 @@ func (n *datagramNet) Attach(l *loop.Loop, readable func()) error {
 	if err := n.sees.Attach(l, n.changed); err != nil {
 		return err
 	}
+	if !n.here.Up {
+		n.look()
+	}
 	return n.datagramLink.Attach(l, readable)
 }
 
@@ -165,10 +190,13 @@ func (n *datagramNet) found(here link.Interface) {
 	case n.d.ending || here == was && here.Up:
 	case here.Up:
 		if err := n.Reopen(here); err != nil {
-			n.d.log.totem.Warning("%v", err)
-			here.Up = false
+			if n.said != err.Error() {
+				n.d.log.totem.Warning("%v", err)
+			}
+			n.said, here.Up = err.Error(), false
 			break
 		}
+		n.said = ""
 		n.d.log.totem.Notice("The network interface [%v] is now up.", here.Addr)
 		if len(n.d.members) <= 1 {
 			n.d.node.LinkUp()
