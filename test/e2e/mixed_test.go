@@ -70,6 +70,25 @@ func TestMixedIPv6(t *testing.T) {
 	}
 }
 
+// TestMixedGroup: udp as a broadcast, and with a group, port and reach of its own.
+func TestMixedGroup(t *testing.T) {
+	labtest.Long(t, "TestMixedOrder")
+	for _, c := range []struct {
+		name  string
+		lines []string
+	}{{"broadcast", []string{"broadcast: yes"}}, {"given", []string{"mcastaddr: 239.255.7.7", "mcastport: 6405", "ttl: 5"}}} {
+		for _, m := range over("udp", mixedOnly()) {
+			t.Run(c.name+"-"+m.name, func(t *testing.T) {
+				const count, limit = 60, time.Minute
+				ctx := labtest.Context(t, 2*limit)
+				load := clientProgram(t, "load")
+				l := startMix(t, ctx, m, lab.Conf{Interfaces: [][]string{c.lines}})
+				sendAndCompare(t, ctx, l.Members(), load, count, limit)
+			})
+		}
+	}
+}
+
 var loadRE = regexp.MustCompile(`sent=(\d+) delivered=(\d+) bad=(\d+) digest=([0-9a-f]+)`)
 
 // sendAndCompare runs clients/load on all nodes and compares what they deliver.
