@@ -79,16 +79,16 @@ type datagrams struct {
 // start takes over a configuration and makes the buffers.
 func (d *datagrams) start(cfg UDPConfig) {
 	d.cfg = cfg
-	d.SetPeers(cfg.Peers)
+	d.Follow(cfg)
 	d.rx.init(rxBatch)
 	d.tx.init()
 }
 
-// SetPeers replaces the nodelist, at the start and at a configuration reload.
-func (d *datagrams) SetPeers(peers []Peer) {
-	d.cfg.Peers = peers
+// Follow takes over what may change while the sockets stay: Peers and AnySource.
+func (d *datagrams) Follow(cfg UDPConfig) {
+	d.cfg.Peers, d.cfg.AnySource = cfg.Peers, cfg.AnySource
 	d.peers = d.peers[:0]
-	for _, p := range peers {
+	for _, p := range cfg.Peers {
 		if p.NodeID != d.cfg.Self {
 			d.peers = append(d.peers, peer{id: p.NodeID, addr: p.Addr, sa: d.sockaddr(p.Addr, d.cfg.Port)})
 		}

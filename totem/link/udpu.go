@@ -61,7 +61,7 @@ func (u *UDPU) Reopen(local Interface) error {
 	u.Detach()
 	u.Close()
 	u.cfg.Local = local
-	u.SetPeers(u.cfg.Peers)
+	u.Follow(u.cfg)
 	if err := u.open(); err != nil {
 		return err
 	}

@@ -94,6 +94,15 @@ func TestForeignSourceIsDropped(t *testing.T) {
 		}
 		return b.Stats().RxForeign == 1
 	})
+	open := b.cfg
+	open.AnySource = true // block_unlisted_ips: no, by a reload
+	b.Follow(open)
+	if err := unix.Sendto(stranger, []byte("hello again"), 0, to); err != nil {
+		t.Fatal(err)
+	}
+	if got := receive(t, b, 1); string(got[0]) != "hello again" {
+		t.Errorf("got %q", got[0])
+	}
 }
 
 func TestUnknownNodeAndMissingAddress(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 type datagramLink interface {
 	totem.Transport
 	SendFailures() uint32
-	SetPeers([]link.Peer)
+	Follow(link.UDPConfig)
 	Reopen(link.Interface) error
 	Close()
 }
@@ -221,8 +221,7 @@ func (n *datagramNet) follow(prev, next *config.Config) {
 	var old []config.Member
 	if prev != nil {
 		old = prev.Links[0].Members
-		_, cfg := linkConfigOf(next, n.here)
-		n.SetPeers(cfg.Peers)
+		n.refresh(next)
 	}
 	now := next.Links[0].Members
 	n.d.tellConfiguring(next, func(int, *config.Link) {})
@@ -241,9 +240,14 @@ func (n *datagramNet) follow(prev, next *config.Config) {
 	}
 }
 
-func (n *datagramNet) publish(*cmap.Stats)    {}
-func (n *datagramNet) refresh(*config.Config) {}
-func (n *datagramNet) cryptoPhase(uint32)     {}
-func (n *datagramNet) clearStats()            {}
+// refresh takes over the nodes and whether others are heard.
+func (n *datagramNet) refresh(next *config.Config) {
+	_, cfg := linkConfigOf(next, n.here)
+	n.Follow(cfg)
+}
+
+func (n *datagramNet) publish(*cmap.Stats) {}
+func (n *datagramNet) cryptoPhase(uint32)  {}
+func (n *datagramNet) clearStats()         {}
 
 func (n *datagramNet) status(uint32) (cfgwire.NodeStatus, bool) { return cfgwire.NodeStatus{}, false }

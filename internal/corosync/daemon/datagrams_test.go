@@ -1,0 +1,73 @@
+package daemon
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/pacesync/pacesync/internal/corosync/config"
+	"github.com/pacesync/pacesync/internal/corosync/logsys"
+	"github.com/pacesync/pacesync/internal/corosync/loop"
+	"github.com/pacesync/pacesync/totem/link"
+)
+
+// fakeLink notes when its sockets are made anew; the first time that fails.
+type fakeLink struct {
+	datagramLink
+	reopened []time.Time
+	told     chan link.Interface
+}
+
+func (f *fakeLink) Reopen(here link.Interface) error {
+	f.reopened = append(f.reopened, time.Now())
+	if len(f.reopened) == 1 {
+		return errors.New("not yet")
+	}
+	f.told <- here
+	return nil
+}
+
+// TestInterfaceComesBack: an interface that went down is looked for every downcheck
+// ms, and so is one whose address cannot be used yet; it is the loopback's, which
+// is there.
+func TestInterfaceComesBack(t *testing.T) {
+	l, err := loop.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	logs := logsys.New(logsys.Options{Stderr: io.Discard})
+	defer logs.Close()
+	const downcheck = 60 * time.Millisecond
+	cfg := &config.Config{Totem: config.Totem{Downcheck: downcheck}}
+	cfg.Links[0].Local = netip.MustParseAddr("127.0.0.1")
+	fake := &fakeLink{told: make(chan link.Interface, 1)}
+	n := &datagramNet{datagramLink: fake, bind: cfg.Links[0].Local, here: link.Interface{Index: 1, Addr: cfg.Links[0].Local, Up: true},
+		d: &Daemon{loop: l, cfg: cfg, log: newLoggers(logs), members: []uint32{1, 2}}}
+	n.retry = l.NewTimer(n.look)
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run() }()
+	start := time.Now()
+	l.Post(func() { n.found(link.Interface{}) })
+	select {
+	case here := <-fake.told:
+		if here.Addr != n.bind || !here.Up {
+			t.Errorf("reopened at %+v", here)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the interface was not looked for")
+	}
+	l.Stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	first, second := fake.reopened[0].Sub(start), fake.reopened[1].Sub(fake.reopened[0])
+	if len(fake.reopened) != 2 || first < downcheck-5*time.Millisecond || second < downcheck-5*time.Millisecond {
+		t.Errorf("tried %d times, after %v and %v; want %v between", len(fake.reopened), first, second, downcheck)
+	}
+	if !n.here.Up {
+		t.Error("the interface is back, and not noted")
+	}
+}
