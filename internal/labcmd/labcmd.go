@@ -286,6 +286,8 @@ func parseConf(args []string) (lab.Conf, error) {
 		switch {
 		case key == "transport":
 			conf.Transport = val
+		case key == "ip_version" && val == "ipv6": // and the addresses with it
+			conf.IPv6 = true
 		case key == "key":
 			conf.Key = val
 		case key == "links":

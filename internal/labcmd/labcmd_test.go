@@ -43,6 +43,10 @@ func TestParseConf(t *testing.T) {
 	if err != nil || conf.Links != 2 || conf.Key != "other" || len(conf.Interfaces) != 2 || !slices.Equal(conf.Interfaces[1], []string{"knet_link_priority: 3", "knet_mtu: 0"}) {
 		t.Errorf("links: got %+v, %v", conf, err)
 	}
+	conf, err = parseConf([]string{"transport=udp", "ip_version=ipv6", "link0.ttl=2"})
+	if err != nil || conf.Transport != "udp" || !conf.IPv6 || len(conf.Totem) != 0 || !slices.Equal(conf.Interfaces[0], []string{"ttl: 2"}) {
+		t.Errorf("IPv6: got %+v, %v", conf, err)
+	}
 	for _, bad := range []string{"token", "=1", "colour.red=1", "links=9", "link8.mcastport=5", "linkx.a=1"} {
 		if _, err := parseConf([]string{bad}); err == nil {
 			t.Errorf("%q was accepted", bad)

@@ -71,3 +71,15 @@ func TestInterfaceComesBack(t *testing.T) {
 		t.Error("the interface is back, and not noted")
 	}
 }
+
+// TestNetMTU: the ring gets values that it can work with.
+func TestNetMTU(t *testing.T) {
+	for _, c := range []struct {
+		netmtu uint32
+		want   int
+	}{{1500, 1410}, {65536, 65446}, {256, 166}, {90, 166}, {1, 166}, {1<<32 - 1, 65446}} {
+		if got := netMTU(&config.Config{NetMTU: c.netmtu}); got != c.want {
+			t.Errorf("netmtu %d: %d, want %d", c.netmtu, got, c.want)
+		}
+	}
+}
