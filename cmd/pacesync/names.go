@@ -36,6 +36,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/explaincmd"
 	"github.com/pacesync/pacesync/internal/tools/iso8601cmd"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
+	"github.com/pacesync/pacesync/internal/tools/notifyd"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
 	"github.com/pacesync/pacesync/internal/tools/stonithadmin"
 	"github.com/pacesync/pacesync/internal/tools/xmlproc"
@@ -61,6 +62,7 @@ func applets() []applet.Applet {
 		{Name: "corosync-quorumtool", Dir: sbin, Summary: "show, monitor and change quorum and votes", Run: quorumtool.Run},
 		{Name: "corosync-blackbox", Dir: bin, Summary: "the last log lines of a running corosync, or of one that crashed", Run: blackbox.Run},
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
+		{Name: "corosync-notifyd", Dir: sbin, Summary: "tells of nodes, quorum, programs and links: log, D-Bus signals, SNMP traps", Run: notifyd.Run},
 		{Name: "corosync-xmlproc", Dir: bin, Summary: "make a corosync.conf of a corosync.xml", Run: xmlproc.Run},
 		{Name: "pacemaker-fenced", Dir: libexec, Summary: "the fencer: devices, levels, the conversation about who fences whom", Run: fenced.Run},
 		{Name: "pacemakerd", Dir: sbin, Summary: "starts and supervises Pacemaker's daemons", Run: pacemakerd.Run},

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -16,12 +15,10 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/config/osenv"
 	"github.com/pacesync/pacesync/internal/corosync/logsys"
 	"github.com/pacesync/pacesync/internal/corosync/service"
+	"github.com/pacesync/pacesync/internal/detach"
 	"github.com/pacesync/pacesync/internal/getopt"
 	"github.com/pacesync/pacesync/internal/libc"
 )
-
-// detachedEnv marks the background process that a start without -f leaves.
-const detachedEnv = "PACESYNC_COROSYNC_DETACHED"
 
 // options is the command line.
 type options struct {
@@ -68,7 +65,7 @@ func Run(e *applet.Env) int {
 
 // run reads the configuration and goes as far as opts say.
 func run(e *applet.Env, opts options) int {
-	d := &Daemon{opts: opts, detached: os.Getenv(detachedEnv) != "", logs: logsys.New(logsys.Options{Stderr: e.Stderr, Flight: flightMemory()})}
+	d := &Daemon{opts: opts, detached: detach.Detached(e.Name), logs: logsys.New(logsys.Options{Stderr: e.Stderr, Flight: flightMemory()})}
 	d.log = newLoggers(d.logs)
 	defer d.logs.Close()
 	err := d.configure()
@@ -80,7 +77,7 @@ func run(e *applet.Env, opts options) int {
 	}
 	if err == nil && !opts.testOnly {
 		if !opts.foreground && !d.detached {
-			err = detach(e.Stderr, opts)
+			err = d.detach(e)
 			if err == nil {
 				return exitOK
 			}
@@ -185,29 +182,18 @@ func (d *Daemon) announce(level service.Level, text string) {
 	d.log.main.Log(level, text)
 }
 
-// detach starts this program again in a session of its own, in the foreground
-// but without a terminal, and returns once it runs. The path is the one we were
-// installed under, so that the name of the process stays.
-func detach(stderr io.Writer, opts options) error {
-	self, err := os.Executable()
-	if err != nil {
-		return &exitError{exitFork, err}
+// detach leaves the daemon in the background.
+func (d *Daemon) detach(e *applet.Env) error {
+	file, err := filepath.Abs(d.opts.file)
+	if err == nil {
+		err = detach.Start(e, []string{"-c", file})
 	}
-	file, err := filepath.Abs(opts.file)
-	if err != nil {
-		return &exitError{exitFork, err}
-	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
+	var at *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &at) && at.Path == os.DevNull:
 		return &exitError{exitDevNull, err}
 	}
-	defer null.Close()
-	cmd := exec.Command(self, "-c", file)
-	cmd.Env = append(os.Environ(), detachedEnv+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = null, null, null
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return &exitError{exitFork, err}
-	}
-	return nil
+	return &exitError{exitFork, err}
 }

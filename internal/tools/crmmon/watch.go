@@ -15,6 +15,7 @@ import (
 	"github.com/pacesync/pacesync/cib/client"
 	fencer "github.com/pacesync/pacesync/fencing/client"
 	"github.com/pacesync/pacesync/fencing/wire"
+	"github.com/pacesync/pacesync/internal/detach"
 	"github.com/pacesync/pacesync/internal/pacemakerd/super"
 	"github.com/pacesync/pacesync/internal/pcmk"
 	"github.com/pacesync/pacesync/internal/tools/session"
@@ -324,23 +325,13 @@ func (w *watcher) helpText() string {
 // daemonize starts the program again in the background, with its pid in a file;
 // child is true in that one.
 func (p *program) daemonize() (status pcmk.Exit, child bool) {
-	const mark = "PACESYNC_CRM_MON_DAEMON"
-	if os.Getenv(mark) != "" {
-		os.Unsetenv(mark)
+	if detach.Detached(p.env.Name) {
 		if err := os.WriteFile(*p.o.pidFile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
 			return p.fail(pcmk.ExitError, err.Error()), false
 		}
 		return pcmk.ExitOK, true
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return p.fail(pcmk.ExitError, err.Error()), false
-	}
-	cmd := exec.Command(self, p.env.Args...)
-	cmd.Args[0] = p.env.Argv0
-	cmd.Env = append(os.Environ(), mark+"=1")
-	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	if err := detach.Start(p.env, p.env.Args); err != nil {
 		return p.fail(pcmk.ExitError, err.Error()), false
 	}
 	return pcmk.ExitOK, false
