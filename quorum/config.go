@@ -9,9 +9,9 @@ import (
 	"github.com/pacesync/pacesync/quorum/vote"
 )
 
-// readConfig reads what votequorum needs from the configuration map
+// ReadConfig reads what votequorum needs from the configuration map
 // (votequorum.c: votequorum_readconfig and what it calls).
-func readConfig(m *cmap.Map) *vote.Config {
+func ReadConfig(m *cmap.Map) *vote.Config {
 	flag := func(key string) (on, set bool) {
 		x, set := m.U8(key)
 		return x != 0, set

@@ -68,7 +68,7 @@ func (s *voteServer) engine() *service.Engine {
 
 func (s *voteServer) start() error {
 	s.quorum.announce()
-	c := readConfig(s.cmap)
+	c := ReadConfig(s.cmap)
 	if (c.ExpectedVotesTracking || c.AllowDownscale) && s.store != nil {
 		var err error
 		if c.TrackingBarrier, err = s.store.Load(); err != nil {
@@ -131,7 +131,7 @@ func (s *voteServer) changed(ch cmap.Change) {
 		}
 		return
 	}
-	s.core.Reload(readConfig(s.cmap))
+	s.core.Reload(ReadConfig(s.cmap))
 	s.run()
 }
 

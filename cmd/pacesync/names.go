@@ -39,6 +39,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/notifyd"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
 	"github.com/pacesync/pacesync/internal/tools/stonithadmin"
+	"github.com/pacesync/pacesync/internal/tools/vqsim"
 	"github.com/pacesync/pacesync/internal/tools/xmlproc"
 	"github.com/pacesync/pacesync/lrmd"
 )
@@ -63,6 +64,7 @@ func applets() []applet.Applet {
 		{Name: "corosync-blackbox", Dir: bin, Summary: "the last log lines of a running corosync, or of one that crashed", Run: blackbox.Run},
 		{Name: "corosync-keygen", Dir: sbin, Summary: "write the key that the nodes of a cluster share", Run: keygen.Run},
 		{Name: "corosync-notifyd", Dir: sbin, Summary: "tells of nodes, quorum, programs and links: log, D-Bus signals, SNMP traps", Run: notifyd.Run},
+		{Name: "corosync-vqsim", Dir: bin, Summary: "try on simulated nodes what a quorum configuration does", Run: vqsim.Run},
 		{Name: "corosync-xmlproc", Dir: bin, Summary: "make a corosync.conf of a corosync.xml", Run: xmlproc.Run},
 		{Name: "pacemaker-fenced", Dir: libexec, Summary: "the fencer: devices, levels, the conversation about who fences whom", Run: fenced.Run},
 		{Name: "pacemakerd", Dir: sbin, Summary: "starts and supervises Pacemaker's daemons", Run: pacemakerd.Run},
