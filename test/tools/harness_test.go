@@ -68,16 +68,8 @@ func newScene(t *testing.T, daemon lab.Impl) *scene {
 	bin := t.TempDir()
 	goBuild(t, filepath.Join(bin, "pacesync"), "github.com/pacesync/pacesync/cmd/pacesync")
 	l := labtest.Up(t, lab.Options{Nodes: nodes, Networks: 2, Bin: bin})
-	dir := filepath.Join(l.Shared(), "tools")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	goBuild(t, filepath.Join(dir, "pacesync"), "github.com/pacesync/pacesync/cmd/pacesync")
-	goBuild(t, filepath.Join(dir, "client"), "github.com/pacesync/pacesync/test/tools/client")
-	if out, err := exec.Command(filepath.Join(dir, "pacesync"), "links", dir).CombinedOutput(); err != nil {
-		t.Fatalf("links: %v: %s", err, out)
-	}
 	s := &scene{t: t, lab: l, node: l.Node("n1"), ctx: labtest.Context(t, 10*time.Minute), reference: map[string]said{}}
+	s.installTools()
 	for path, dir := range map[string]string{debianTools: "/usr/sbin/", ourTools: "/run/lab/tools/"} {
 		for _, tool := range []string{"cfgtool", "cmapctl", "cpgtool", "keygen", "quorumtool"} {
 			if r := s.shell(s.node, path, "command -v corosync-"+tool); r.stdout != dir+"corosync-"+tool+"\n" {
@@ -86,6 +78,19 @@ func newScene(t *testing.T, daemon lab.Impl) *scene {
 		}
 	}
 	return s
+}
+
+// installTools puts our tools and the guest client where the nodes see them, in
+// /run/lab/tools.
+func (s *scene) installTools() {
+	s.t.Helper()
+	dir := filepath.Join(s.lab.Shared(), "tools")
+	s.must(os.MkdirAll(dir, 0o755))
+	goBuild(s.t, filepath.Join(dir, "pacesync"), "github.com/pacesync/pacesync/cmd/pacesync")
+	goBuild(s.t, filepath.Join(dir, "client"), "github.com/pacesync/pacesync/test/tools/client")
+	if out, err := exec.Command(filepath.Join(dir, "pacesync"), "links", dir).CombinedOutput(); err != nil {
+		s.t.Fatalf("links: %v: %s", err, out)
+	}
 }
 
 func goBuild(t *testing.T, out, pkg string) {

@@ -81,7 +81,7 @@ func (w *watcher) nameOf(ctx context.Context, addr string) string {
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) && !dns.IsNotFound {
-		w.log.error("error looking up %s : %v", addr, err)
+		w.log.error("error looking up %s : Temporary failure in name resolution", addr)
 	}
 	return addr
 }

@@ -27,7 +27,7 @@ type trapper struct {
 }
 
 func newTrapper(log *logger, manager, community string) *trapper {
-	return &trapper{log: log, manager: manager, community: community, request: rand.Uint32N(1 << 30)}
+	return &trapper{log: log, manager: manager, community: community, request: 1<<24 + rand.Uint32N(1<<29)}
 }
 
 func (t *trapper) close() {

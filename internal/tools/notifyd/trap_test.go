@@ -3,6 +3,7 @@ package notifyd
 import (
 	"bytes"
 	"encoding/asn1"
+	"encoding/hex"
 	"strings"
 	"testing"
 )
@@ -65,4 +66,31 @@ func shortest(n uint32) []byte {
 		b = b[1:]
 	}
 	return b
+}
+
+// TestTrapOfOriginal: the bytes that Debian's corosync-notifyd 3.1.7 sent.
+func TestTrapOfOriginal(t *testing.T) {
+	text := func(id uint32, s string) object { return object{id: id, tag: berString, text: s} }
+	number := func(id uint32, n uint32) object { return object{id: id, tag: berUnsigned, number: n} }
+	for want, msg := range map[string]trap{
+		"3081810201010406736563726574a7740204246e780b0201000201003066301006082b0601020101030043046b03b12d3018060a2b060106030101040100" +
+			"060a2b0601040182952000023010060a2b06010401829520010104026e31300f060a2b0601040182952001024201013015060a2b060104018295200115" +
+			"040771756f72617465": {community: "secret", request: 0x246e780b, uptime: 0x6b03b12d, kind: trapQuorum, objects: []object{
+			text(objectNodeName, "n1"), number(objectNodeID, 1), text(objectQuorum, "quorate")}},
+		"3081aa0201010406736563726574a7819c0204246e780c02010002010030818d301006082b0601020101030043046b03b1313018060a2b06010603010104" +
+			"0100060a2b0601040182952000043010060a2b06010401829520010104026e31300f060a2b060104018295200105420101300f060a2b06010401829520" +
+			"0102420102300f060a2b06010401829520013c020101301a060a2b06010401829520013d040c646973636f6e6e6563746564": {
+			community: "secret", request: 0x246e780c, uptime: 0x6b03b131, kind: trapLink, objects: []object{
+				text(objectNodeName, "n1"), number(objectLocalID, 1), number(objectNodeID, 2),
+				{id: objectLinkNumber, tag: berInteger, number: 1}, text(objectLinkStatus, disconnected)}},
+		"3081a00201010406736563726574a781920204246e780e020100020100308183301006082b0601020101030043046b03b1373018060a2b06010603010104" +
+			"0100060a2b0601040182952000013017060a2b060104018295200101040931302e37382e312e32300f060a2b0601040182952001024201023017060a2b" +
+			"060104018295200104040931302e37382e312e323012060a2b06010401829520010304046c656674": {
+			community: "secret", request: 0x246e780e, uptime: 0x6b03b137, kind: trapNode, objects: []object{
+				text(objectNodeName, "10.78.1.2"), number(objectNodeID, 2), text(objectNodeAddr, "10.78.1.2"), text(objectNodeStatus, "left")}},
+	} {
+		if got := hex.EncodeToString(msg.append(nil)); got != want {
+			t.Errorf("trap %d\n got %s\nwant %s", msg.kind, got, want)
+		}
+	}
 }

@@ -46,8 +46,7 @@ type watcher struct {
 	changes      chan change
 	tracks       map[string]cmapclient.Track // of links, by key
 	self         origin
-	quorate      bool // as told last
-	untold       bool // it was quorate at the start, which nobody was told
+	quorate      bool // as told last; the daemon tells of the start too
 }
 
 // connect asks for the changes of interest. Without the quorum service the rest
@@ -100,11 +99,6 @@ func (w *watcher) connectQuorum(ctx context.Context) {
 		return
 	}
 	w.votes = votes
-	// The original takes the start for not quorate and so misses the loss of a
-	// quorum that was there before it.
-	if now, err := votes.Quorate(ctx); err == nil {
-		w.untold = now
-	}
 }
 
 func (w *watcher) close() {
@@ -232,10 +226,10 @@ func (w *watcher) untrackLink(ctx context.Context, key string) {
 }
 
 func (w *watcher) quorumChanged(ctx context.Context, quorate bool) error {
-	if w.quorate == quorate && !w.untold {
+	if w.quorate == quorate {
 		return nil
 	}
-	w.quorate, w.untold = quorate, false
+	w.quorate = quorate
 	if err := w.local(ctx); err != nil {
 		return err
 	}
