@@ -36,6 +36,7 @@ import (
 	"github.com/pacesync/pacesync/internal/tools/explaincmd"
 	"github.com/pacesync/pacesync/internal/tools/iso8601cmd"
 	"github.com/pacesync/pacesync/internal/tools/keygen"
+	"github.com/pacesync/pacesync/internal/tools/lintcmd"
 	"github.com/pacesync/pacesync/internal/tools/notifyd"
 	"github.com/pacesync/pacesync/internal/tools/quorumtool"
 	"github.com/pacesync/pacesync/internal/tools/stonithadmin"
@@ -95,6 +96,7 @@ func applets() []applet.Applet {
 		{Name: "crmadmin", Dir: sbin, Summary: "what the controllers and pacemakerd say of themselves", Run: crmadmin.Run},
 		{Name: "iso8601", Dir: sbin, Summary: "show dates, periods and durations", Run: iso8601cmd.Run},
 		{Name: "explain", Summary: "why a resource is where it is, why not elsewhere, what would change it: pacesync explain --help", Run: explaincmd.Run},
+		{Name: "lint", Summary: "mistakes and suspicious things in a corosync.conf: pacesync lint --help", Run: lintcmd.Run},
 		{Name: "links", Summary: "make a hard link for every installed name: pacesync links DIR [--root]", Run: runLinks},
 		{Name: "lab", Summary: "a cluster on this machine, its nodes made of namespaces: pacesync lab --help", Run: labcmd.Run},
 		{Name: "demo", Summary: "the main job on real parts, measured: pacesync demo --help", Run: demo.Run},

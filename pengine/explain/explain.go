@@ -16,6 +16,7 @@ import (
 
 	"github.com/pacesync/pacesync/internal/rules/iso8601"
 	"github.com/pacesync/pacesync/internal/score"
+	"github.com/pacesync/pacesync/internal/similar"
 	"github.com/pacesync/pacesync/internal/xmltree"
 	"github.com/pacesync/pacesync/pengine"
 	"github.com/pacesync/pacesync/pengine/model"
@@ -78,7 +79,7 @@ type Unknown struct {
 const maxKnown = 12
 
 func unknown(what, name string, names []string) *Unknown {
-	u := &Unknown{What: what, Name: name, Similar: similar(name, names)}
+	u := &Unknown{What: what, Name: name, Similar: similar.Names(name, names)}
 	if len(u.Similar) == 0 {
 		u.Known = names
 	}

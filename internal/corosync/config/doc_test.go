@@ -20,6 +20,7 @@ Generated from the table of options (internal/corosync/config); change it there 
 
 The file is /etc/corosync/corosync.conf, or the one given with ` + "`corosync -c FILE`" + `. ` + "`corosync -t`" + ` checks it and says what is
 wrong, with the file and line; the daemon does the same when it starts, and in the log at a reload (corosync-cfgtool -R).
+` + "`pacesync lint`" + ` lists all mistakes at once, unknown options with what was probably meant, and what the daemon accepts but is suspicious.
 
 - A line is ` + "`name {`, `}` or `key: value`" + `. Blanks around names and values do not count. A line whose first
   character is ` + "`#`" + ` is a comment; after a value it would be part of the value.

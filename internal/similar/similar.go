@@ -1,4 +1,6 @@
-package explain
+// Package similar finds what somebody meant who wrote a name that does not exist:
+// `pacesync explain` of resources and nodes, `pacesync lint` of options.
+package similar
 
 import (
 	"cmp"
@@ -11,8 +13,9 @@ const (
 	maxSimilarLen = 128 // longer names are not compared letter by letter
 )
 
-// similar returns the names that are most like one that does not exist.
-func similar(name string, names []string) []string {
+// Names returns the names that are most like one that does not exist, the nearest
+// first. It sorts names.
+func Names(name string, names []string) []string {
 	type near struct {
 		name string
 		d    int
