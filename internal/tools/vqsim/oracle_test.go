@@ -70,6 +70,10 @@ func step(r *rand.Rand, c *cluster, nodes int) string {
 	return fmt.Sprintf("split %d:%d,%d", r.IntN(3), 1+r.IntN(nodes), 1+r.IntN(nodes))
 }
 
+// attempts: Debian's nodes are processes, and who hears of whom before it decides
+// is theirs to settle: with wait_for_all one run in six ends with another answer.
+const attempts = 5
+
 // TestOriginal runs random scripts on Debian's simulator and ours: once Debian's
 // nodes have settled, the states are the same after every command.
 func TestOriginal(t *testing.T) {
@@ -85,13 +89,24 @@ func TestOriginal(t *testing.T) {
 			t.Run(fmt.Sprintf("%d %s %d", c.nodes, strings.Join(c.options, " "), j), func(t *testing.T) {
 				t.Chdir(t.TempDir())
 				writeConf(t, "c", c.nodes, c.options...)
-				compare(t, program, rand.New(rand.NewPCG(uint64(i), uint64(j))), c.nodes)
+				different := ""
+				for range attempts {
+					different = compare(t, program, rand.New(rand.NewPCG(uint64(i), uint64(j))), c.nodes)
+					if different == "" {
+						return
+					}
+				}
+				t.Error(different)
 			})
 		}
 	}
 }
 
-func compare(t *testing.T, name string, r *rand.Rand, nodes int) {
+// settleLimit is how long Debian's nodes have to come to the state of ours.
+const settleLimit = 4 * time.Second
+
+// compare runs one script on both; it returns what differs.
+func compare(t *testing.T, name string, r *rand.Rand, nodes int) string {
 	cmd := exec.Command(name, "-c", "c") // it takes no longer path
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -120,18 +135,19 @@ func compare(t *testing.T, name string, r *rand.Rand, nodes int) {
 		states.Reset()
 		mine.show()
 		got, begun := "", time.Now()
-		testwait.For(t, 20*time.Second, "the original's nodes to settle", func() bool {
+		testwait.For(t, 2*settleLimit, "the original to answer", func() bool {
 			got = settled(theirs.tell("show"))
-			if got != states.String() && time.Now().After(begun.Add(15*time.Second)) {
-				t.Logf("after %q:\n%sours:\n%s", said, got, states.String())
-			}
-			return got == states.String()
+			return got == states.String() || time.Since(begun) > settleLimit
 		})
+		if got != states.String() {
+			return fmt.Sprintf("after %q:\n%sours:\n%s", said, got, states.String())
+		}
 		line := step(r, mine.c, nodes)
 		said = append(said, line)
 		mine.take(time.Now(), line)
 		theirs.tell(line)
 	}
+	return ""
 }
 
 // settled leaves out that nodes went, which is said between states.
