@@ -27,6 +27,23 @@ func withBefore(before string, rows []row) []row {
 // usageRows need no daemon: help, wrong options, wrong arguments.
 func usageRows() []row {
 	return lines(`
+corosync-notifyd -h
+corosync-notifyd -x
+corosync-notifyd -m
+corosync-notifyd -c
+corosync-notifyd -dh
+corosync-notifyd -o 2>&1
+corosync-notifyd -os 2>&1
+corosync-vqsim -h
+corosync-vqsim -x
+corosync-vqsim -o /nonexistent/x
+: | corosync-vqsim -c nofile 2>/dev/null
+(sleep 0.3; echo show; echo bogus; echo autofence on; echo '# x'; echo; echo down 1) | corosync-vqsim -c nofile 2>/dev/null
+corosync-xmlproc | sed s,.*/,,
+corosync-xmlproc '' x | sed s,.*/,,
+corosync-xmlproc /nonexistent
+corosync-xmlproc /run/lab/x/corosync.xml /run/lab/x/new/made.conf; echo $?; sed 's/ at 2.*//' /run/lab/x/new/made.conf; rm -r /run/lab/x/new
+corosync-xmlproc /run/lab/x/text >/dev/null 2>&1
 corosync-cmapctl -h
 corosync-cmapctl -x
 corosync-cmapctl -hx
@@ -175,6 +192,10 @@ func downRows() []row {
 corosync-cfgtool -H
 corosync-cfgtool -H --force
 corosync-quorumtool -m
+corosync-notifyd -fl
+corosync-notifyd -fos 2>&1 | grep -v '^.debug'
+corosync-notifyd -fod 2>&1 | grep -v '^.debug'
+corosync-notifyd -l
 corosync-cfgtool -k 1 2>&1
 corosync-cfgtool -R 2>&1
 corosync-cpgtool -d ,
@@ -309,7 +330,8 @@ func files() map[string]string {
 	}
 	random := strings.Repeat("0123456789abcdef", 600)
 	return map[string]string{
-		"random": random, "random128": random[:128], "text": "some \\text\n", "bytes": string(bytes), "empty": "",
+		"corosync.xml": "<corosync><totem version=\"2\"><interface linknumber=\"1\"/></totem><nodelist><node nodeid=\"1\" name=\"a &amp; b\"/></nodelist></corosync>\n",
+		"random":       random, "random128": random[:128], "text": "some \\text\n", "bytes": string(bytes), "empty": "",
 		"page": random[:4096], "limit": strings.Repeat("x", 16*1024), "big": strings.Repeat("x", 2<<20),
 		"load":     "# a comment\n   # another\n\n\t\ntest.a u8 5\n  test.b str word more words\ntest.c i32 -7\n^test.one\n^^test.del.\n^nosuch ignored words\ntest.d bin /run/lab/x/text\n",
 		"badtype":  "test.a u8 5\ntest.b bogus 1\ntest.c u8 1\n",

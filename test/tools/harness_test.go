@@ -60,7 +60,8 @@ func (s said) String() string {
 func newScene(t *testing.T, daemon lab.Impl) *scene {
 	t.Helper()
 	labtest.Corosync(t)
-	labtest.Need(t, "/usr/sbin/corosync-cfgtool", "/usr/sbin/corosync-cmapctl", "/usr/sbin/corosync-cpgtool", "/usr/sbin/corosync-keygen")
+	labtest.Need(t, "/usr/sbin/corosync-cfgtool", "/usr/sbin/corosync-cmapctl", "/usr/sbin/corosync-cpgtool", "/usr/sbin/corosync-keygen",
+		"/usr/sbin/corosync-notifyd", "/usr/bin/corosync-vqsim", "/usr/bin/corosync-xmlproc", "/usr/bin/xsltproc")
 	nodes := make([]lab.NodeSpec, 3)
 	for i := range nodes {
 		nodes[i].Corosync = daemon
@@ -71,7 +72,7 @@ func newScene(t *testing.T, daemon lab.Impl) *scene {
 	s := &scene{t: t, lab: l, node: l.Node("n1"), ctx: labtest.Context(t, 10*time.Minute), reference: map[string]said{}}
 	s.installTools()
 	for path, dir := range map[string]string{debianTools: "/usr/sbin/", ourTools: "/run/lab/tools/"} {
-		for _, tool := range []string{"cfgtool", "cmapctl", "cpgtool", "keygen", "quorumtool"} {
+		for _, tool := range []string{"cfgtool", "cmapctl", "cpgtool", "keygen", "notifyd", "quorumtool"} {
 			if r := s.shell(s.node, path, "command -v corosync-"+tool); r.stdout != dir+"corosync-"+tool+"\n" {
 				t.Fatalf("corosync-%s on path %s is %q, want it in %s", tool, path, r.stdout, dir)
 			}

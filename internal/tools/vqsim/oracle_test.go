@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,10 +117,12 @@ func compare(t *testing.T, name string, r *rand.Rand, nodes int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Its nodes are processes that do not end with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); _ = cmd.Wait() }()
 	theirs := &original{t, in, bufio.NewReader(out)}
 	theirs.prompt()
 
