@@ -55,8 +55,8 @@ func Lint(env Env, file string) (found []Finding, as string, err error) {
 // linter reads a file like store, but goes on after what store refuses.
 type linter struct {
 	*store
-	file  string
-	found []Finding
+	file   string
+	found  []Finding
 	inside []opened
 	// heads are the lines where sections begin, by path.
 	heads map[string]int
