@@ -32,8 +32,8 @@ const (
 
 	// zcClientMax and zcMax bound the buffers of a client and of all; each is an
 	// open file of the daemon.
-	zcClientMax = 256
-	zcMax       = 4096
+	zcClientMax = 2048
+	zcMax       = 8192
 )
 
 // zcFiles is what the buffers of all clients share. Owned by the loop.
