@@ -64,7 +64,7 @@ func playAdmin(t *testing.T, commands []string) {
 		r := newRing(t, daemon, 2, lab.Conf{Totem: []string{"cluster_name: administered"}}, "")
 		told := map[string]said{}
 		for _, c := range commands {
-			told[c] = adminMask(r.shell("n1", "timeout 60 "+c))
+			told[c] = adminMask(r.shell("n1", "timeout 150 "+c))
 		}
 		return told
 	})
