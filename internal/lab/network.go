@@ -253,8 +253,8 @@ func ruleset(st *state) (string, error) {
 			drop = fmt.Sprintf("meta length > %d %s", f.Larger, drop)
 		}
 		drops := []string{drop}
-		if f.KeepARP {
-			drops = []string{"ether type != { arp, ip6 } " + drop, "meta l4proto != ipv6-icmp ether type ip6 " + drop}
+		if f.KeepARP { // 58 is ICMPv6: nft takes names from /etc/protocols, which a small system lacks
+			drops = []string{"ether type != { arp, ip6 } " + drop, "meta l4proto != 58 ether type ip6 " + drop}
 		}
 		for _, drop := range drops {
 			fmt.Fprintf(&b, "  %s%s%s\n", from, to, drop)

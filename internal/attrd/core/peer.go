@@ -32,7 +32,9 @@ func (c *Core) Message(at election.Moment, from string, id uint32, m wire.Messag
 		c.sync(from)
 	case wire.SyncResponse:
 		won := c.noteWriter(from, m.Writer)
-		if !strings.EqualFold(from, c.cfg.Self) {
+		if strings.EqualFold(from, c.cfg.Self) {
+			c.correctSync(m)
+		} else {
 			c.takeSync(from, won, m)
 		}
 	case wire.Flush: // gone since 2.0.0, older peers still send it
@@ -176,7 +178,7 @@ func (c *Core) setValue(a *attribute, from string, in wire.Value, filter bool) {
 	case filter && !same && own:
 		c.tracef(election.LevelNotice, "%s[%s]: local value '%s' takes priority over '%s' from %s", a.name, in.Host,
 			orNull(v.current), orNull(in.Value), from)
-		c.send("", wire.Message{Root: "broadcast_local_value", Value: wire.Value{Task: wire.SyncResponse}, Ops: []wire.Value{a.entry(v, false)}})
+		c.tellOwn(a, v)
 	case !same:
 		c.change(a, v, from, in.Value, own)
 	case in.Force && a.damped():
@@ -274,6 +276,27 @@ func (c *Core) takeSync(from string, won bool, m wire.Message) {
 		c.tracef(election.LevelDebug, "Broadcasting local-only values")
 		c.send("", out)
 	}
+}
+
+// correctSync looks at values that this node told all: a change that was on its way
+// then came before them, and the others have now put the older value in its place.
+// Those of this node are told again; each other node looks after its own
+// (setValue, filter). The original leaves them different.
+func (c *Core) correctSync(m wire.Message) {
+	for _, told := range m.Ops {
+		a := c.attrs[told.Name]
+		if a == nil || !strings.EqualFold(told.Host, c.cfg.Self) {
+			continue
+		}
+		if v := a.values[key(told.Host)]; v != nil && v.current != told.Value {
+			c.tellOwn(a, v)
+		}
+	}
+}
+
+// tellOwn tells all what holds for this node.
+func (c *Core) tellOwn(a *attribute, v *value) {
+	c.send("", wire.Message{Root: "broadcast_local_value", Value: wire.Value{Task: wire.SyncResponse}, Ops: []wire.Value{a.entry(v, false)}})
 }
 
 // removeValues drops what is known of a node (attrd_peer_remove).
