@@ -16,7 +16,8 @@ func TestRuleset(t *testing.T) {
 		fault Fault
 		want  string
 	}{
-		{"one way, all networks", Fault{From: "n1", To: "n2", Net: AllNetworks, Percent: 100, KeepARP: true}, `iifname { "p1.0", "r1.0", "p1.1", "r1.1" } oifname { "p2.0", "r2.0", "p2.1", "r2.1" } ether type != arp drop`},
+		{"one way, all networks", Fault{From: "n1", To: "n2", Net: AllNetworks, Percent: 100, KeepARP: true}, `iifname { "p1.0", "r1.0", "p1.1", "r1.1" } oifname { "p2.0", "r2.0", "p2.1", "r2.1" } ether type != { arp, ip6 } drop`},
+		{"one way, IPv6", Fault{From: "n1", To: "n2", Net: 1, Percent: 100, KeepARP: true}, `iifname { "p1.1", "r1.1" } oifname { "p2.1", "r2.1" } meta l4proto != 58 ether type ip6 drop`},
 		{"one network", Fault{From: "n2", To: "h1", Net: 1, Percent: 100}, `iifname { "p2.1", "r2.1" } oifname { "p201.1", "r201.1" } drop`},
 		{"loss", Fault{From: Any, To: "n1", Net: 0, Percent: 12.5}, `iifname { "p1.0", "r1.0", "p2.0", "r2.0", "p201.0", "r201.0" } oifname { "p1.0", "r1.0" } numgen random mod 10000 < 1250 drop`},
 		{"large packets", Fault{From: "n1", To: "n2", Net: 0, Percent: 100, Larger: 1300}, `iifname { "p1.0", "r1.0" } oifname { "p2.0", "r2.0" } meta length > 1300 drop`},
