@@ -187,6 +187,10 @@ func notifyd(t *testing.T, daemon lab.Impl) {
 	s.installTools()
 	s.must(l.WriteConf(lab.Conf{Transport: "knet", Totem: []string{"token: 1000"}}))
 	s.must(l.StartRing(s.ctx, l.Nodes()...))
+	testwait.For(t, serveLimit, "both links", func() bool {
+		res, err := s.node.Exec(s.ctx, "sh", "-c", "for k in 0 1; do corosync-cmapctl -m stats -g stats.knet.node2.link$k.connected; done")
+		return err == nil && strings.Count(res.Stdout, "= 1") == 2
+	})
 	programs := []string{"/usr/sbin/corosync-notifyd", "/run/lab/tools/corosync-notifyd"}
 	if r := s.shell(s.node, systemPath, "cmp -s "+strings.Join(programs, " ")); r.status != 1 {
 		t.Fatalf("the original is not the original: %v", r)
