@@ -47,6 +47,7 @@ type Conn struct {
 	replies outQueue
 	retry   Timer
 	delay   time.Duration
+	crowded bool // so many events wait that the client is to send less (Options.Crowded)
 }
 
 // serverWire is what differs between shared memory and sockets. Errors other
@@ -213,8 +214,14 @@ func (c *Conn) streamInput() {
 	c.serve()
 }
 
-// serve handles a batch of requests.
+// serve handles a batch of requests. A client that sends has often just read, too:
+// what waits for it goes first.
 func (c *Conn) serve() {
+	if !c.events.empty() {
+		if c.flushEvents(); c.dead {
+			return
+		}
+	}
 	n, err := c.wire.waiting()
 	if err != nil {
 		c.fail("request ring", err)
@@ -307,6 +314,9 @@ func (c *Conn) applyFlow() {
 
 func (c *Conn) tellFlow() error {
 	level := c.srv.rate.flow()
+	if level == 0 && c.crowded {
+		level = 2
+	}
 	if level == c.stats.FlowControl {
 		return nil
 	}

@@ -110,6 +110,22 @@ func (c *Conn) enqueue(q *outQueue, hdr, body []byte) {
 	if c.delay == 0 {
 		c.armRetry(retryFirst)
 	}
+	c.crowd()
+}
+
+// crowd tells a client to send less while much waits for it. Without this one that
+// sends faster than it reads, on a ring that takes all of it, would be dropped.
+func (c *Conn) crowd() {
+	limit := c.srv.o.Crowded
+	if c.crowded {
+		limit /= 2
+	}
+	if now := limit > 0 && c.events.bytes >= limit; now != c.crowded {
+		c.crowded = now
+		if err := c.tellFlow(); err != nil {
+			c.fail("flow control", err)
+		}
+	}
 }
 
 func (c *Conn) armRetry(d time.Duration) {
@@ -193,6 +209,7 @@ func (c *Conn) flushEvents() (progress bool) {
 		c.events.pop()
 		c.stats.Queued--
 		c.eventSent()
+		c.crowd()
 	}
 	if c.stats.Queueing && !c.dead {
 		c.srv.log(LogInfo, fmt.Sprintf("Q empty, queued:%d sent:%d.", c.stats.Queued, c.stats.Sent))

@@ -92,6 +92,10 @@ type Options struct {
 	MaxQueue         int64
 	MaxConns         int
 	HandshakeTimeout time.Duration
+	// Crowded: from so many bytes of unread events on, the client's own messages of
+	// the kind that asks for it (flow control level 2, of libcpg's the multicasts) are
+	// refused until half of them are read. 0: never.
+	Crowded int64
 	// ShmDir is where connections get their folder; empty: /dev/shm.
 	ShmDir string
 	// Log gets one line of text; nil: none.

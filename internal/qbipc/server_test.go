@@ -288,6 +288,38 @@ func TestSlowReaderIsDroppedAtItsLimit(t *testing.T) {
 	})
 }
 
+// TestCrowdedClientSendsLess: while many events wait for a client, what it sends
+// with limit 2 is refused, and nothing else.
+func TestCrowdedClientSendsLess(t *testing.T) {
+	bothWires(t, func(t *testing.T, o Options) {
+		o.Crowded = 4 << 20
+		ts := startServer(t, o)
+		c, other := ts.dial(), ts.dial()
+		for range 7 {
+			if err := c.Send(askEvents(100, 10_000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		level := func(c *Client, limit int32) error {
+			c.SetFlowControlMax(limit)
+			return c.Send(request(idSilent, nil))
+		}
+		testwait.For(t, 5*time.Second, "it to be crowded", func() bool { return errors.Is(level(c, 2), unix.EAGAIN) })
+		if err := level(c, 1); err != nil {
+			t.Errorf("with limit 1: %v", err)
+		}
+		if err := level(other, 2); err != nil {
+			t.Errorf("the other client: %v", err)
+		}
+		for range 700 {
+			if _, err := c.Recv(10 * time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		testwait.For(t, 5*time.Second, "it to be crowded no more", func() bool { return level(c, 2) == nil })
+	})
+}
+
 // TestUnreadReplies: a client that asks and never reads the answers is not
 // served any more, and gets all answers once it reads.
 func TestUnreadReplies(t *testing.T) {

@@ -44,13 +44,17 @@ type socket struct {
 	e *service.Engine
 }
 
+// crowded is how many bytes of unread events make a client's multicasts wait: a
+// quarter of what it would be dropped at.
+const crowded = qbipc.DefaultMaxQueue / 4
+
 // open makes the library socket of an engine that has one.
 func (c *clients) open(e *service.Engine) error {
 	if len(e.Lib) == 0 {
 		return nil
 	}
 	s, err := qbipc.NewServer(qbipc.OnLoop(c.d.loop), qbipc.Options{
-		Name: e.Socket, Handler: socket{c, e}, Sockets: c.d.cfg.System.IPCSocket, MaxMsg: pg.MaxMessage, Log: c.logLine,
+		Name: e.Socket, Handler: socket{c, e}, Sockets: c.d.cfg.System.IPCSocket, MaxMsg: pg.MaxMessage, Crowded: crowded, Log: c.logLine,
 	})
 	if err != nil {
 		return err
