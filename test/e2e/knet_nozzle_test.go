@@ -24,14 +24,14 @@ echo "said by $(basename $(dirname $0))"
 exit 3
 `
 
-// nozzleMixes: in small both sides of one cable, in full count each side alone too.
+// nozzleMixes: ours beside Debian's and alone; in full count Debian's alone too.
 func nozzleMixes() []mix {
 	all := []mix{{name: "1of2", ours: []string{"n1"}, nodes: 2}, {name: "0of2", nodes: 2}, {name: "2of2", ours: []string{"n1", "n2"}, nodes: 2}}
 	if want := os.Getenv("MIX"); want != "" {
 		return slices.DeleteFunc(all, func(m mix) bool { return m.name != want })
 	}
 	if os.Getenv("E2E_LONG") == "" {
-		return all[:1]
+		return []mix{all[0], all[2]}
 	}
 	return all
 }
@@ -79,10 +79,15 @@ func TestKnetNozzle(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			reload("ipaddr: fd00:62::", "ipprefix: 64", "macaddr: 02:11:22:33:44:55")
-			nozzleWorks(t, ctx, l, "02:11:22:33:00:%02x", "fd00:62::%d/64", "")
-			made := 2
-			if os.Getenv("E2E_LONG") != "" {
+			made := 1
+			// A new interface of ours greets the others at once; Debian's hangs if its own is
+			// down just then.
+			if m.name != "1of2" {
+				made++
+				reload("ipaddr: fd00:62::", "ipprefix: 64", "macaddr: 02:11:22:33:44:55")
+				nozzleWorks(t, ctx, l, "02:11:22:33:00:%02x", "fd00:62::%d/64", "")
+			}
+			if made == 2 && os.Getenv("E2E_LONG") != "" {
 				made = 3
 				reload("ipaddr: 10.62.9.0", "ipprefix: 99")
 				waitEach(t, ctx, l, "the old interface to be gone", func(n *lab.Node) bool { return !hasNozzle(ctx, n) })
