@@ -27,7 +27,7 @@ type view struct {
 	members string
 }
 
-// watch starts a watcher and returns once it has been told of a ring.
+// watch starts a watcher and returns once it is told of what changes.
 func watch(ctx context.Context, n *lab.Node) (*watcher, error) {
 	cmd, err := n.Command(ctx, "/usr/bin/bench-watch", "watch")
 	if err != nil {
@@ -45,14 +45,19 @@ func watch(ctx context.Context, n *lab.Node) (*watcher, error) {
 		return nil, err
 	}
 	w := &watcher{stdin: in}
+	sc := bufio.NewScanner(out)
+	for sc.Scan() && !strings.Contains(sc.Text(), " ready ") {
+	}
+	if err := sc.Err(); err != nil {
+		return nil, err
+	}
 	go func() {
-		for sc := bufio.NewScanner(out); sc.Scan(); {
+		for sc.Scan() {
 			w.note(sc.Text())
 		}
 		cmd.Wait() // ends with its standard input or its daemon
 	}()
-	_, err = w.when(ctx, time.Time{}, "")
-	return w, err
+	return w, nil
 }
 
 // note takes a line such as "1789.000123 cpg totem ring=1.8 M=1,2,3".
@@ -68,19 +73,29 @@ func (w *watcher) note(line string) {
 	w.views = append(w.views, view{time.UnixMicro(int64(seconds * 1e6)), members})
 }
 
-// when waits for the first view of these members (empty: any) after a moment.
+// patience is how long a membership may take.
+const patience = 2 * time.Minute
+
+// when waits for the first view of these members after a moment.
 func (w *watcher) when(ctx context.Context, after time.Time, members string) (at time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	err = lab.Wait(ctx, "the membership "+members, func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, v := range w.views {
-			if v.at.After(after) && (members == "" || v.members == members) {
+			if v.at.After(after) && v.members == members {
 				at = v.at
 				return true
 			}
 		}
 		return false
 	})
+	if err != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		err = fmt.Errorf("%w; told so far: %v", err, w.views)
+	}
 	return at, err
 }
 
