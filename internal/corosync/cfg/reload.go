@@ -74,6 +74,9 @@ func (s *Service) finishReload(r *config.Reload) {
 	for _, text := range r.Notices {
 		s.log(service.LevelNotice, text)
 	}
+	for _, text := range r.Warnings {
+		s.log(service.LevelWarning, text)
+	}
 	for _, text := range r.Errors {
 		s.log(service.LevelError, text)
 	}

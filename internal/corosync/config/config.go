@@ -180,6 +180,15 @@ func quorum(m *cmap.Map) Quorum {
 	return q
 }
 
+// QuorumKeys are the keys of the quorum section, for what is wrong with them
+// together.
+func QuorumKeys(m *cmap.Map) (keys []string) {
+	for key := range m.All("quorum.") {
+		keys = append(keys, key)
+	}
+	return keys
+}
+
 // system reads the system section, whose values the parser has checked.
 func system(m *cmap.Map) System {
 	word := func(key, dflt string) string {

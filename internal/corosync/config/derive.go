@@ -25,10 +25,10 @@ const (
 func Derive(m *cmap.Map, env Env) (*Config, error) {
 	d := &deriver{m: m, env: env, c: &Config{}}
 	if text := d.read(); text != "" {
-		return nil, &Error{Text: text, Status: StatusConfig, Where: whereRead, Keys: d.keys, Notes: d.notes}
+		return nil, &Error{Text: text, Status: StatusConfig, Where: whereRead, Keys: d.keys, Hint: d.hint, Notes: d.notes}
 	}
 	if text := d.validate(); text != "" {
-		return nil, &Error{Text: text, Status: StatusConfig, Where: whereValidate, Keys: d.keys, Notes: d.notes, Warnings: d.warnings()}
+		return nil, &Error{Text: text, Status: StatusConfig, Where: whereValidate, Keys: d.keys, Hint: d.hint, Notes: d.notes, Warnings: d.warnings()}
 	}
 	d.finish()
 	return d.c, nil
@@ -147,6 +147,19 @@ func (d *deriver) resolve(name string, v ipVersion) (netip.Addr, bool) {
 	}
 	d.noteResolved(name, v, addr)
 	return addr, addr.IsValid()
+}
+
+// unresolved objects to a name or address of which resolve made nothing.
+func (d *deriver) unresolved(text string, keys ...string) string {
+	family := "no address"
+	switch v := d.c.ipVersion; {
+	case !v.v6:
+		family = "no IPv4 address"
+	case !v.v4:
+		family = "no IPv6 address"
+	}
+	d.hint = "There is " + family + " of that name here: see /etc/hosts and the name service, or write the address itself."
+	return d.at(text, keys...)
 }
 
 func (d *deriver) noteResolved(name string, v ipVersion, addr netip.Addr) {
@@ -292,12 +305,12 @@ func (d *deriver) readAddresses(l *Link, link int, base string) string {
 	var ok bool
 	if s, given := d.m.Str(base + "bindnetaddr"); given {
 		if l.BindNet, ok = d.resolve(s, d.c.ipVersion); !ok {
-			return d.at(fmt.Sprintf("failed to parse bindnet address '%s'", s), base+"bindnetaddr", d.ringKeys(uint32(link)))
+			return d.unresolved(fmt.Sprintf("failed to parse bindnet address '%s'", s), base+"bindnetaddr", d.ringKeys(uint32(link)))
 		}
 	}
 	if s, given := d.m.Str(base + "mcastaddr"); given {
 		if l.Mcast, ok = d.resolve(s, d.c.ipVersion); !ok {
-			return d.at(fmt.Sprintf("failed to parse mcast address '%s'", s), base+"mcastaddr")
+			return d.unresolved(fmt.Sprintf("failed to parse mcast address '%s'", s), base+"mcastaddr")
 		}
 	} else if name, named := d.m.Str("totem.cluster_name"); named && d.c.Transport == UDP {
 		l.Mcast = clusterMulticast(name, link, d.c.Links[0].BindNet.Is6())
@@ -361,7 +374,7 @@ func (d *deriver) readMembers(l *Link, prefix string) string {
 		}
 		addr, ok := d.resolve(s, d.c.ipVersion)
 		if !ok {
-			return d.at(fmt.Sprintf("failed to parse node address '%s'", s), key)
+			return d.unresolved(fmt.Sprintf("failed to parse node address '%s'", s), key)
 		}
 		l.Members = append(l.Members, Member{Addr: addr})
 	}

@@ -19,7 +19,8 @@ Generated from the table of options (internal/corosync/config); change it there 
 ` + "`go test ./internal/corosync/config -run Doc -update`" + `.
 
 The file is /etc/corosync/corosync.conf, or the one given with ` + "`corosync -c FILE`" + `. ` + "`corosync -t`" + ` checks it and says what is
-wrong, with the file and line; the daemon does the same when it starts, and in the log at a reload (corosync-cfgtool -R).
+wrong, with the file and line and what was probably meant; the daemon does the same when it starts, and in the log at a reload
+(corosync-cfgtool -R). Of names and words that do not exist, which it takes as the original does, it warns.
 ` + "`pacesync lint`" + ` lists all mistakes at once, unknown options with what was probably meant, and what the daemon accepts but is suspicious.
 
 - A line is ` + "`name {`, `}` or `key: value`" + `. Blanks around names and values do not count. A line whose first

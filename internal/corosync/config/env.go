@@ -49,8 +49,10 @@ type Error struct {
 	// names in its last log line.
 	Status int
 	Where  string
-	// Keys are those that the refusal is about; Locate finds them in the file.
+	// Keys are those that the refusal is about; Remarks finds them in the file.
 	Keys []string
+	// Hint says what to do where that does not follow from the text.
+	Hint string
 	// Notes and Warnings were found before it; they are to be logged first, at
 	// levels debug and warning.
 	Notes, Warnings []string
@@ -58,8 +60,11 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
-// fault notes the keys that an objection is about.
-type fault struct{ keys []string }
+// fault notes the keys that an objection is about, and what to do.
+type fault struct {
+	keys []string
+	hint string
+}
 
 // at returns the text of an objection and notes its keys.
 func (f *fault) at(text string, keys ...string) string {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
-	"github.com/pacesync/pacesync/internal/similar"
 )
 
 // Severity says what a Finding means.
@@ -64,6 +63,8 @@ type linter struct {
 
 // opened is a section that is being read.
 type opened struct {
+	path    string
+	line    int
 	unknown bool
 	seen    map[string]int // its keys, with their lines
 }
@@ -87,8 +88,8 @@ func (l *linter) syntax(err error) {
 	number, text, _ := strings.Cut(text, ": ")
 	line, _ := strconv.Atoi(number)
 	hint := "A line is `name {`, `}` or `key: value`. What follows this line was not checked."
-	if text == "Missing closing brace" {
-		hint = "A section that was opened has no `}`."
+	if top := l.inside[len(l.inside)-1]; text == "Missing closing brace" {
+		hint = fmt.Sprintf("The section %s, opened in line %d, has no `}`.", top.path, top.line)
 	}
 	l.add(line, Fault, "syntax", text, hint)
 }
@@ -100,14 +101,19 @@ func (l *linter) open(path string, around section) (section, string) {
 	}
 	unknown := l.inside[len(l.inside)-1].unknown
 	if !unknown && !l.knownSection(path) {
-		unknown = true
-		where := "at the top"
+		where, what := "at the top", "all of it is ignored"
 		if parent != "" {
 			where = "in " + parent
 		}
-		l.add(l.line, Warning, "unknown-section", fmt.Sprintf("there is no section %q %s: all of it is ignored", name, where), didYouMean(name, l.sectionsIn(parent)))
+		switch around {
+		case secMember, secLoggerSubsys, secLoggingDaemon, secUIDGID, secNode: // known by the last part of their keys
+			what = "what is in it counts as if it stood in " + parent
+		default:
+			unknown = true
+		}
+		l.add(l.line, Warning, "unknown-section", fmt.Sprintf("there is no section %q %s: %s", name, where, what), oneOf(name, l.sectionsIn(parent)))
 	}
-	l.inside = append(l.inside, opened{unknown: unknown, seen: map[string]int{}})
+	l.inside = append(l.inside, opened{path, l.line, unknown, map[string]int{}})
 	if _, ok := l.heads[path]; !ok {
 		l.heads[path] = l.line
 	}
@@ -129,7 +135,7 @@ func (l *linter) sectionsIn(parent string) []string {
 	if parent == "" {
 		names["logging"] = true // a section without keys of its own kind
 	}
-	return slices.Collect(maps.Keys(names))
+	return slices.Sorted(maps.Keys(names))
 }
 
 func cutLast(path string) (parent, name string, ok bool) {
@@ -164,11 +170,18 @@ func (l *linter) item(path, key, value string, in section) string {
 	if !top.unknown && !l.known(path, key, in) {
 		l.unknownKey(key, in)
 	}
+	o := l.store.find(in, path, key)
+	if in == secNode || in == secInterface || in == secLoggerSubsys {
+		o = l.sibling(in, key)
+	}
+	if o != nil && o.Words != nil && !o.takes(value) {
+		l.add(l.line, Warning, "unknown-word", fmt.Sprintf("%q is no value of %s, whose default is %s", value, key, o.Default), meant(o, value))
+	}
 	if in == secLogging {
 		in = secNone // store knows these by their path
 	}
 	if text := l.store.item(path, key, value, in); text != "" {
-		l.add(l.line, Fault, "value", text, l.meant(path, key, value, in))
+		l.add(l.line, Fault, "value", text, meant(o, value))
 	}
 	return ""
 }
@@ -212,8 +225,22 @@ func (l *linter) keysOf(in section) (names []string) {
 	return names
 }
 
+// sibling is the option of a section that may stand more than once.
+func (l *linter) sibling(in section, key string) *Option {
+	for i := range l.options {
+		if o := &l.options[i]; o.sec == in && leaf(o) == key {
+			return o
+		}
+	}
+	return nil
+}
+
 func (l *linter) unknownKey(key string, in section) {
 	hint := didYouMean(key, l.keysOf(in))
+	if o := l.option(key); o != nil && in == secNone {
+		parent, name, _ := cutLast(key)
+		hint = fmt.Sprintf("Write it as `%s { %s: VALUE }`.", strings.ReplaceAll(parent, ".", " { "), name)
+	}
 	for i := range l.options {
 		if o := &l.options[i]; hint == "" && leaf(o) == key && o.sec != secCmap {
 			parent, _, _ := cutLast(o.Key)
@@ -228,26 +255,6 @@ func (l *linter) unknownKey(key string, in section) {
 		text = fmt.Sprintf("the option %q stands outside of every section: it is ignored", key)
 	}
 	l.add(l.line, Warning, "unknown-key", text, hint)
-}
-
-// meant says which value somebody may have meant.
-func (l *linter) meant(path, key, value string, in section) string {
-	o := l.store.find(in, path, key)
-	if o == nil || len(o.Values) == 0 {
-		return ""
-	}
-	if hint := didYouMean(value, slices.Clone(o.accepted())); hint != "" {
-		return hint
-	}
-	return "Possible are " + strings.Join(o.accepted(), ", ") + "."
-}
-
-// didYouMean is empty when nothing is near.
-func didYouMean(name string, names []string) string {
-	if near := similar.Names(name, names); len(near) > 0 {
-		return "Did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return ""
 }
 
 func (l *linter) close(path string, in section) string {
@@ -310,7 +317,7 @@ func (l *linter) derive(data []byte) (as string) {
 // refused notes why the daemon does not take the file, at the first key that it is
 // about.
 func (l *linter) refused(err error) {
-	line, text := 0, strings.TrimSpace(err.Error())
+	line, text, hint := 0, strings.TrimSpace(err.Error()), ""
 	if e, ok := err.(*Error); ok {
 		for _, key := range e.Keys {
 			if at, ok := l.lines[key]; ok && line == 0 {
@@ -318,5 +325,12 @@ func (l *linter) refused(err error) {
 			}
 		}
 	}
-	l.add(line, Fault, "refused", text, "")
+	l.found = slices.DeleteFunc(l.found, func(f Finding) bool {
+		same := f.Rule == "unknown-word" && f.Line == line
+		if same {
+			hint = f.Hint
+		}
+		return same
+	})
+	l.add(line, Fault, "refused", text, hint)
 }

@@ -116,8 +116,10 @@ func TestLintRules(t *testing.T) {
 		{ok + three + lintQuorum + "}\nquorun {\nprovder: x\n}\n", "30 warning unknown-section"},
 		{lintTotem("interfaces {\nlinknumber: 1\n}\n") + three + lintQuorum + "}\n", "6 warning unknown-section"},
 		{"totem {\nversion: 2\nversion\n}\n", "3 error syntax"},
-		{"totem {\nversion: x\nlink_mode: y\nnetmtu: z\n}\n", "2 error value, 4 error value"},
+		{"totem {\nversion: x\nlink_mode: y\nnetmtu: z\n}\n", "2 error value, 3 warning unknown-word, 4 error value"},
 		{"totem {\nversion: 3\n}\n" + three1(), "2 error refused"},
+		{lintTotem("link_mode: activ\n") + three, "6 error refused"},
+		{udpu + "block_unlisted_ips: maybe\n}\n" + three1() + lintQuorum + "}\n", "5 warning unknown-word"},
 	} {
 		said, found := lint(t, c.conf)
 		got := strings.Join(said, ", ")

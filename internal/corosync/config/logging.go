@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
@@ -70,6 +71,16 @@ func ReadLogging(m *cmap.Map) (*Logging, error) {
 		return nil, &Error{Text: inConfig(text + "."), Status: StatusLogging, Where: "main.c:1389", Keys: r.keys}
 	}
 	return r.l, nil
+}
+
+// LogFileKeys are the keys that name log files.
+func LogFileKeys(m *cmap.Map) (keys []string) {
+	for key := range m.All("logging.") {
+		if strings.HasSuffix(key, ".logfile") {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 type logReader struct {
@@ -246,14 +257,25 @@ func priority(s string) (service.Level, bool) {
 	return 0, false
 }
 
-// facility is the number of a syslog facility (libqb lib/log.c: facilitynames).
+// facility is the number of a syslog facility.
 func facility(s string) (int, bool) {
-	names := [...]string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
-		"", "", "", "", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
-	for i, n := range names {
+	for i, n := range facilityNames() {
 		if n != "" && n == s {
 			return i << 3, true
 		}
 	}
 	return 0, false
+}
+
+// facilityNames are the names of the syslog facilities, at their numbers (libqb
+// lib/log.c: facilitynames).
+func facilityNames() [24]string {
+	return [...]string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+		"", "", "", "", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
+}
+
+// facilities are the names alone.
+func facilities() []string {
+	names := facilityNames()
+	return slices.DeleteFunc(names[:], func(n string) bool { return n == "" })
 }

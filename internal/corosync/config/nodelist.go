@@ -30,6 +30,23 @@ func (d *deriver) findLocal() (pos int, found bool) {
 	return d.pos, d.posFound
 }
 
+// stranger objects to a nodelist that this host is not in.
+func (d *deriver) stranger() string {
+	var keys, names []string
+	for key, v := range d.m.All("nodelist.node.") {
+		if _, leaf, ok := nodeKey(key); ok && (leaf == "name" || leaf == "ring0_addr") {
+			s, _ := v.AsString()
+			keys, names = append(keys, key), append(names, s)
+		}
+	}
+	host := d.env.Hostname()
+	d.hint = fmt.Sprintf("This host is %s: no node has its name, or an address of its interfaces.", host)
+	if meant := didYouMean(host, names); meant != "" {
+		d.hint += " " + meant
+	}
+	return d.at("No valid name found for local host", keys...)
+}
+
 func (d *deriver) searchLocal() (int, bool) {
 	host := d.env.Hostname()
 	if pos, ok := d.byName(host, false); ok {
@@ -196,7 +213,7 @@ func (d *deriver) placeNodes() string {
 		}
 		addr, ok := d.resolve(name, d.c.ipVersion)
 		if !ok {
-			return d.at(fmt.Sprintf("failed to parse node address '%s'", name), key)
+			return d.unresolved(fmt.Sprintf("failed to parse node address '%s'", name), key)
 		}
 		l := &d.c.Links[link]
 		if len(l.Members) >= MaxNodes {

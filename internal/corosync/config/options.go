@@ -93,8 +93,13 @@ type Option struct {
 	Key  string
 	Type cmap.Type
 	// Values are the only ones the parser takes, Bad its error text for others.
-	Values  []string
-	Bad     string
+	Values []string
+	Bad    string
+	// Words are the only ones that mean something where the parser takes any: what
+	// reads the option refuses others, or takes them for its default.
+	Words []string
+	// anyCase: capital letters are as good.
+	anyCase bool
 	Default string // for the manual
 	Doc     string
 

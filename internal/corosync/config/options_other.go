@@ -10,7 +10,7 @@ func quorumOptions() []Option {
 		return Option{Key: "quorum.device." + name, Type: t, sec: secDevice, change: onReload, Default: dflt, Doc: doc}
 	}
 	return []Option{
-		opt("provider", cmap.String, fixed, "none", "corosync_votequorum, or unset: then the cluster is always quorate."),
+		word(opt("provider", cmap.String, fixed, "none", "corosync_votequorum, or unset: then the cluster is always quorate."), "corosync_votequorum"),
 		opt("expected_votes", cmap.Uint32, onReload, "sum of the nodelist", "Votes of the whole cluster."),
 		opt("votes", cmap.Uint32, onReload, "1", "Votes of the local node, without a nodelist."),
 		opt("two_node", cmap.Uint8, onReload, "0", "Not 0: two nodes, of which one alone is quorate. Turns wait_for_all on unless that is set."),
@@ -33,7 +33,7 @@ func quorumOptions() []Option {
 func loggingOptions() []Option {
 	var out []Option
 	opt := func(name, dflt, doc string) {
-		out = append(out, Option{Key: "logging." + name, Type: cmap.String, sec: secLogging, change: live, Default: dflt, Doc: doc})
+		out = append(out, logWords(Option{Key: "logging." + name, Type: cmap.String, sec: secLogging, change: live, Default: dflt, Doc: doc}, name))
 	}
 	opt("to_stderr", "yes", "Log to standard error; yes, on, no or off, as for the other two.")
 	opt("to_syslog", "yes", "Log to syslog.")
@@ -49,14 +49,36 @@ func loggingOptions() []Option {
 	opt("blackbox", "on", "on: the last lines of all levels are kept in memory, for corosync-blackbox and crashes; off.")
 	opt("to_file", "no", "Old name of to_logfile; a warning is logged.")
 	opt("syslog_level", "info", "Old name of syslog_priority; a warning is logged.")
-	for _, name := range []string{"subsys", "debug", "to_stderr", "to_syslog", "to_logfile", "logfile", "logfile_priority", "syslog_facility", "syslog_priority"} {
+	for _, name := range []string{"subsys", "debug", "to_stderr", "to_syslog", "to_logfile", "logfile", "logfile_priority", "syslog_facility", "syslog_priority",
+		"to_file", "syslog_level"} {
 		doc := "The same for one subsystem."
 		if name == "subsys" {
 			doc = "Name of the subsystem as it stands in brackets in log lines: MAIN, TOTEM, QB, CPG, CFG, CMAP, QUORUM, VOTEQ, SERV, SYNC, KNET, …"
 		}
-		out = append(out, Option{Key: "logging.logger_subsys.NAME." + name, Type: cmap.String, sec: secLoggerSubsys, change: live, Default: "as in logging", Doc: doc})
+		o := Option{Key: "logging.logger_subsys.NAME." + name, Type: cmap.String, sec: secLoggerSubsys, change: live, Default: "as in logging", Doc: doc}
+		out = append(out, logWords(o, name))
 	}
 	return out
+}
+
+// logWords adds the words of a logging option.
+func logWords(o Option, name string) Option {
+	switch name {
+	case "to_stderr", "to_syslog", "to_logfile", "to_file":
+		return word(o, "yes", "no", "on", "off")
+	case "debug":
+		return word(o, "on", "off", "trace")
+	case "timestamp":
+		return word(o, "on", "off", "hires")
+	case "fileline", "function_name", "blackbox":
+		return word(o, "on", "off")
+	case "syslog_facility":
+		return word(o, facilities()...)
+	case "logfile_priority", "syslog_priority", "syslog_level":
+		o.anyCase = true
+		return word(o, "emerg", "alert", "crit", "err", "error", "warning", "notice", "info", "debug")
+	}
+	return o
 }
 
 func systemOptions() []Option {

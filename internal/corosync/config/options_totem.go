@@ -48,11 +48,17 @@ func totemTimers() []Option {
 			Values: []string{"none", "zlib", "lz4", "lz4hc", "lzo2", "lzma", "bzip2", "zstd"},
 			Bad:    "Invalid compression model. Should be zlib, lz4, lz4hc, lzo2, lzma, bzip2 or zstd",
 			Doc:    "knet: how packets are compressed. To turn compression off leave the key out: the original's parser refuses the word none, and so does this one."},
-		{Key: "totem.block_unlisted_ips", Type: cmap.String, sec: secTotem, timer: &timer{dflt: 1}, Default: "yes",
+		{Key: "totem.block_unlisted_ips", Type: cmap.String, sec: secTotem, timer: &timer{dflt: 1}, Default: "yes", Words: []string{"yes", "no"},
 			Doc: "yes: packets from addresses that are not in the nodelist are dropped."},
-		{Key: "totem.cancel_token_hold_on_retransmit", Type: cmap.String, sec: secTotem, timer: &timer{}, Default: "no",
+		{Key: "totem.cancel_token_hold_on_retransmit", Type: cmap.String, sec: secTotem, timer: &timer{}, Default: "no", Words: []string{"yes", "no"},
 			Doc: "yes: a message that must be sent again ends the holding of the token."},
 	}
+}
+
+// word is a row whose words the parser does not check.
+func word(o Option, words ...string) Option {
+	o.Words = words
+	return o
 }
 
 // tokenSurcharge is what each node beyond two adds to the token time.
@@ -97,19 +103,19 @@ func totemOptions() []Option {
 		Doc: "Differentiated services code point of all packets (RFC 2474): 0 to 63, cs0 to cs7, af11 to af43, or ef. 0: what the transport does by itself (knet: low delay). An option of the original since 3.1.10."}
 	out := []Option{
 		version,
-		str("transport", fixed, "knet", "How nodes talk: knet, udpu (UDP unicast) or udp (UDP multicast)."),
+		word(str("transport", fixed, "knet", "How nodes talk: knet, udpu (UDP unicast) or udp (UDP multicast)."), "knet", "udpu", "udp"),
 		str("cluster_name", fixed, "none", "Name of the cluster; Pacemaker reads it, udp derives its multicast address from it."),
 		{Key: "totem.config_version", Type: cmap.Uint64, sec: secTotem, change: onReload, Default: "0",
 			Doc: "Version of this file's contents. A node that joins with a lower version than the others' ends itself; 0 turns that off."},
 		u32("token_coefficient", live, "650 ms", "Added to the token time for each node beyond two; 0 is allowed."),
-		str("secauth", onReload, "off", "on: crypto_cipher aes256 and crypto_hash sha256 unless they are set themselves."),
+		word(str("secauth", onReload, "off", "on: crypto_cipher aes256 and crypto_hash sha256 unless they are set themselves."), "on", "off"),
 		model, cipher, hash, dscp,
 		str("keyfile", onReload, "/etc/corosync/authkey", "knet: file with the key, 128 to 4096 bytes."),
 		str("key", onReload, "none", "knet: the key itself; used when keyfile is absent."),
-		str("link_mode", onStart, "passive", "knet: passive (best link only), active (all links at once) or rr (in turn)."),
+		word(str("link_mode", onStart, "passive", "knet: passive (best link only), active (all links at once) or rr (in turn)."), "passive", "active", "rr"),
 		ip,
 		u32("netmtu", fixed, "1500 (knet: 65536)", "Size of a packet before the protocol's own header of 90 bytes is taken off."),
-		str("clear_node_high_bit", onStart, "no", "udp, udpu: yes clears the highest bit of node ids made from addresses."),
+		word(str("clear_node_high_bit", onStart, "no", "udp, udpu: yes clears the highest bit of node ids made from addresses."), "yes", "no"),
 		u32("nodeid", onStart, "none", "Ignored since the nodelist exists; a warning is logged."),
 		u32("threads", fixed, "none", "Ignored."),
 		str("rrp_mode", fixed, "none", "Ignored."),
@@ -129,7 +135,7 @@ func interfaceOptions() []Option {
 		opt("linknumber", cmap.Uint8, fixed, "0", "The link, 0 to 7, that this interface section is about. It is the N of the other keys and no key itself."),
 		opt("bindnetaddr", cmap.String, fixed, "the local node's ringN_addr", "udp without a nodelist: address or network of the local interface."),
 		opt("mcastaddr", cmap.String, fixed, "from cluster_name", "udp: multicast address."),
-		opt("broadcast", cmap.String, fixed, "no", "udp: yes sends to 255.255.255.255 instead of a multicast address."),
+		word(opt("broadcast", cmap.String, fixed, "no", "udp: yes sends to 255.255.255.255 instead of a multicast address."), "yes", "no"),
 		opt("mcastport", cmap.Uint16, fixed, "5405 + N", "UDP port of the link, for every transport."),
 		opt("ttl", cmap.Uint8, fixed, "1", "udp: hops that multicast packets may take."),
 		opt("knet_link_priority", cmap.Uint8, onReload, "1", "knet, link_mode passive: the connected link with the highest priority is used."),
@@ -137,7 +143,7 @@ func interfaceOptions() []Option {
 		opt("knet_ping_timeout", cmap.Uint32, onReload, "token / knet_pong_count", "knet: ms without an answer after which a link is down."),
 		opt("knet_ping_precision", cmap.Uint32, onReload, "2048", "knet: how many values of the latency are averaged."),
 		opt("knet_pong_count", cmap.Uint32, onReload, "2", "knet: answers needed before a link is up."),
-		opt("knet_transport", cmap.String, onStart, "udp", "knet: protocol of the link, udp or sctp."),
+		word(opt("knet_transport", cmap.String, onStart, "udp", "knet: protocol of the link, udp or sctp."), "udp", "sctp"),
 		opt("member.M", cmap.String, onStart, "none", "Old form of a nodelist: member { memberaddr: ADDRESS }. A warning asks to use nodelist."),
 	}
 }

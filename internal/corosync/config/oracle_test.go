@@ -33,7 +33,7 @@ type oracleCase struct {
 	files []string // names, the first is corosync.conf
 	data  map[string]string
 	want  string // standard error without times, then "status N"
-	see   string // lines "see FILE:LINE: KEY: VALUE", which the original does not have
+	see   string // lines that begin with a file and line, which the original does not have
 }
 
 // readCases reads testdata/oracle.txt:
@@ -42,7 +42,7 @@ type oracleCase struct {
 //	contents of corosync.conf
 //	--- FILE        contents of another file beside it
 //	---             what the original says
-//	--- see         where we say in addition that it stands
+//	--- see         what we say in addition: where it stands, what was meant
 //
 // In contents @DIR@ is the directory, @N*TEXT@ is TEXT repeated, \xHH a byte.
 func readCases(t *testing.T) (cases []*oracleCase) {
@@ -138,10 +138,11 @@ func (c *oracleCase) ours(t *testing.T) (out, see string) {
 	if stdout.Len() > 0 {
 		t.Errorf("standard output: %q", stdout.String())
 	}
+	thisHost := regexp.MustCompile(`This host is \S+:`)
+	own := regexp.MustCompile(`^(?:(?:error  |warning) \[MAIN  \] )?((?:see )?@DIR@/\S+:\d+: |see pacesync lint )`)
 	for _, line := range strings.SplitAfter(normal(stderr.String(), dir, status), "\n") {
-		text := strings.TrimPrefix(line, "error   [MAIN  ] ")
-		if strings.HasPrefix(text, "see @DIR@/") {
-			see += text
+		if m := own.FindStringSubmatchIndex(line); m != nil {
+			see += thisHost.ReplaceAllString(line[m[2]:], "This host is HOST:")
 		} else {
 			out += line
 		}

@@ -12,8 +12,8 @@ import (
 // it, outside of the loop; Commit puts it into the live map. Between the two
 // nothing has changed, so a refused file leaves no trace. Immutable.
 type Reload struct {
-	// Notices are for the log, at level notice, in order.
-	Notices []string
+	// Notices and Warnings are for the log, at these levels, in order.
+	Notices, Warnings []string
 	// Errors are for the log, at level error: why the file is refused, and the
 	// lines that it is about. Config is nil then.
 	Errors []string
@@ -22,8 +22,8 @@ type Reload struct {
 	// CryptoChanged: packets are to be protected another way.
 	CryptoChanged bool
 
-	temp   *cmap.Map
-	locate func(keys []string) []string
+	temp    *cmap.Map
+	remarks func(*Error) []string
 }
 
 // reloaded are the parts of the map whose keys a reload deletes when the file
@@ -49,20 +49,21 @@ func Fixed(live *cmap.Map) *cmap.Map {
 // (exec/cfg.c: message_handler_req_exec_cfg_reload_config). kept is what Fixed
 // returned. It may block and touches no shared state.
 func Prepare(env Env, file string, kept *cmap.Map, prev *Config) *Reload {
-	r := &Reload{locate: func(keys []string) []string { return Locate(env, file, keys) }}
+	r := &Reload{remarks: func(e *Error) []string { return Remarks(env, file, e) }}
 	temp, err := Parse(env, file)
 	if err != nil {
-		return r.refuse("Unable to reload config file: " + err.Error())
+		r.Errors = []string{"Unable to reload config file: " + err.Error()}
+		return r.see(err.(*Error))
 	}
 	r.temp = temp
 	r.keepFixed(kept, prev)
 	d := &deriver{m: temp, env: env, c: prev.restart()}
 	if text := d.readInterfaces(true); text != "" {
-		return r.refuse("Cannot configure new interface definitions: "+text, d.keys...)
+		return r.refuse("Cannot configure new interface definitions: "+text, d.fault)
 	}
 	d.keepLinks(prev)
 	if text := d.placeNodes(); text != "" {
-		return r.refuse("Cannot configure new interface definitions: "+text, d.keys...)
+		return r.refuse("Cannot configure new interface definitions: "+text, d.fault)
 	}
 	pos, found := d.findLocal()
 	d.c.localPos = noPos
@@ -73,27 +74,31 @@ func Prepare(env Env, file string, kept *cmap.Map, prev *Config) *Reload {
 	d.localAddresses(pos)
 	if r.Errors = d.changedAddresses(prev); r.Errors != nil {
 		return r.refuse("Cannot configure new interface definitions: To reconfigure an interface it must be deleted and "+
-			"recreated. A working interface needs to be available to corosync at all times", d.keys...)
+			"recreated. A working interface needs to be available to corosync at all times", d.fault)
 	}
 	if text := readCrypto(temp, env, &d.c.Crypto, &d.fault); text != "" {
-		return r.refuse("Crypto configuration is not valid: "+text, d.keys...)
+		return r.refuse("Crypto configuration is not valid: "+text, d.fault)
 	}
 	d.num = computeNumbers(temp, len(d.c.Links[0].Members))
 	if text := d.validateReload(); text != "" {
-		return r.refuse("Configuration is not valid: "+inConfig(text), d.keys...)
+		return r.refuse("Configuration is not valid: "+inConfig(text), d.fault)
 	}
 	d.num.publish(temp)
 	d.pingTimers()
 	d.finish()
+	r.Warnings = Meaningless(env, file)
 	r.Config, r.CryptoChanged = d.c, d.c.Crypto != prev.Crypto
 	return r
 }
 
-func (r *Reload) refuse(text string, keys ...string) *Reload {
+func (r *Reload) refuse(text string, f fault) *Reload {
 	r.Errors = append(r.Errors, text)
-	for _, line := range r.locate(keys) {
-		r.Errors = append(r.Errors, "see "+line)
-	}
+	return r.see(&Error{Text: text, Keys: f.keys, Hint: f.hint})
+}
+
+// see adds where in the file the refusal comes from.
+func (r *Reload) see(refusal *Error) *Reload {
+	r.Errors = append(r.Errors, r.remarks(refusal)...)
 	r.Config, r.temp = nil, nil
 	return r
 }
@@ -190,7 +195,7 @@ func (d *deriver) changedAddresses(prev *Config) []string {
 // duplicate node ids here, and goes on without its own node or under another id.
 func (d *deriver) validateReload() string {
 	if d.c.localPos == noPos {
-		return "No valid name found for local host"
+		return d.stranger()
 	}
 	if id, _ := d.m.U32(fmt.Sprintf("nodelist.node.%d.nodeid", d.c.localPos)); id != d.c.NodeID {
 		return d.at(fmt.Sprintf("nodeid of the local node is %d and cannot become %d at run-time", d.c.NodeID, id), nodeKeys(d.c.localPos, "nodeid")...)

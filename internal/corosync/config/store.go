@@ -46,33 +46,6 @@ func Parse(env Env, file string) (*cmap.Map, error) {
 	return s.m, nil
 }
 
-// maxLocated bounds the lines of Locate: the addresses of a link can be many.
-const maxLocated = 8
-
-// Locate tells where in the file the keys stand, those that do, as
-// "FILE:LINE: KEY: VALUE". It is for the keys that an Error names.
-func Locate(env Env, file string, keys []string) []string {
-	data, err := env.ReadFile(file, maxFile)
-	if err != nil || len(keys) == 0 {
-		return nil
-	}
-	s := &store{env: env, m: cmap.NewMap(), options: Options(), lines: map[string]int{}}
-	_ = scan(data, file, s) // what was accepted before is accepted again
-	var out []string
-	for _, key := range keys {
-		line, ok := s.lines[key]
-		if !ok || len(out) >= maxLocated {
-			continue
-		}
-		v, _ := s.m.Get(key)
-		if key == "totem.key" {
-			v = cmap.Str("***") // a secret
-		}
-		out = append(out, fmt.Sprintf("%s:%d: %s: %v", file, line, key, v))
-	}
-	return out
-}
-
 func clip(s string, n int) string { return s[:min(len(s), n)] }
 
 // store turns sections and keys into typed cmap keys (coroparse.c:

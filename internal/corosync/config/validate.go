@@ -9,7 +9,7 @@ func (d *deriver) validate() string {
 		return inConfig("No interfaces defined")
 	}
 	if c.localPos == noPos {
-		return inConfig("No valid name found for local host")
+		return inConfig(d.stranger())
 	}
 	for i := range c.Links {
 		if text := d.validateLink(i); text != "" {

@@ -28,10 +28,12 @@ type options struct {
 }
 
 // exitError ends the daemon with a status; err is what the operator is told.
-// A nil err means that it has been told.
+// A nil err means that it has been told. keys are those of the configuration that
+// it is about.
 type exitError struct {
 	status int
 	err    error
+	keys   []string
 }
 
 func (e *exitError) Error() string { return fmt.Sprintf("exit status %d: %v", e.status, e.err) }
@@ -72,7 +74,7 @@ func run(e *applet.Env, opts options) int {
 	if err == nil && !opts.testOnly {
 		_, err = niceValue(d.cfg.System.Priority)
 		if err != nil {
-			err = &exitError{exitMainConfig, err}
+			err = &exitError{exitMainConfig, err, []string{"system.priority"}}
 		}
 	}
 	if err == nil && !opts.testOnly {
@@ -97,13 +99,12 @@ func (d *Daemon) farewell(stderr io.Writer, err error) int {
 		d.log.main.Notice("Corosync Cluster Engine exiting normally")
 		return exitOK
 	case errors.As(err, &refused) && refused.Where == "":
-		fmt.Fprintln(stderr, refused.Text) // no log target is known yet
+		for _, line := range append([]string{refused.Text}, config.Remarks(osenv.Env{}, d.opts.file, refused)...) {
+			fmt.Fprintln(stderr, line) // no log target is known yet
+		}
 		return refused.Status
 	case errors.As(err, &refused):
-		lines := []string{refused.Text}
-		for _, line := range config.Locate(osenv.Env{}, d.opts.file, refused.Keys) {
-			lines = append(lines, "see "+line)
-		}
+		lines := append([]string{refused.Text}, config.Remarks(osenv.Env{}, d.opts.file, refused)...)
 		d.tell(refused.Notes, refused.Warnings)
 		for _, line := range lines {
 			if refused.Status == exitLogConfig {
@@ -116,6 +117,11 @@ func (d *Daemon) farewell(stderr io.Writer, err error) int {
 	case errors.As(err, &ended):
 		if ended.err != nil {
 			d.log.main.Error("%v", ended.err)
+		}
+		if ended.keys != nil {
+			for _, line := range config.Remarks(osenv.Env{}, d.opts.file, &config.Error{Keys: ended.keys}) {
+				d.log.main.Error("%s", line)
+			}
 		}
 		d.log.main.Error("Corosync Cluster Engine exiting with status %d at main.go.", ended.status)
 		return ended.status & 0xff
@@ -139,6 +145,10 @@ func (d *Daemon) configure() error {
 		return err
 	}
 	if err := d.logs.Apply(logging); err != nil {
+		var refused *config.Error
+		if errors.As(err, &refused) {
+			refused.Keys = config.LogFileKeys(m)
+		}
 		return err
 	}
 	if !d.opts.testOnly {
@@ -151,13 +161,13 @@ func (d *Daemon) configure() error {
 	}
 	if err := os.Chdir(dir); err != nil {
 		text := fmt.Sprintf("Cannot chdir to state directory %s. %s", dir, libc.Strerror(err))
-		return &config.Error{Text: text, Status: exitNoStateDir, Where: "main.c:1411"}
+		return &config.Error{Text: text, Status: exitNoStateDir, Where: "main.c:1411", Keys: []string{"system.state_dir"}}
 	}
 	d.cfg, err = config.Derive(m, env)
 	if err != nil {
 		return err
 	}
-	d.tell(d.cfg.Notes, d.cfg.Warnings)
+	d.tell(d.cfg.Notes, append(d.cfg.Warnings, config.Meaningless(env, d.opts.file)...))
 	d.self = d.cfg.NodeID
 	return nil
 }
@@ -193,7 +203,7 @@ func (d *Daemon) detach(e *applet.Env) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &at) && at.Path == os.DevNull:
-		return &exitError{exitDevNull, err}
+		return &exitError{status: exitDevNull, err: err}
 	}
-	return &exitError{exitFork, err}
+	return &exitError{status: exitFork, err: err}
 }

@@ -24,7 +24,7 @@ func (d *Daemon) serve() error {
 	d.becomeRealTime()
 	l, err := loop.New()
 	if err != nil {
-		return &exitError{exitFatal, err}
+		return &exitError{status: exitFatal, err: err}
 	}
 	defer l.Close()
 	d.loop = l
@@ -44,12 +44,12 @@ func (d *Daemon) serve() error {
 	d.net.publish(d.engines.stats)
 	d.net.follow(nil, d.cfg)
 	if err := d.node.Start(); err != nil {
-		return &exitError{exitFatal, err}
+		return &exitError{status: exitFatal, err: err}
 	}
 	l.EachTurn(d.runSoon)
 	l.EachTurn(d.clients.turn)
 	if err := d.runLoop(); err != nil {
-		return &exitError{exitFatal, err}
+		return &exitError{status: exitFatal, err: err}
 	}
 	d.pid.remove()
 	if d.status != exitOK {
@@ -96,9 +96,9 @@ func (d *Daemon) warn(err error) {
 
 func pidFileError(err error) error {
 	if errors.Is(err, errRunning) {
-		return &exitError{exitRunning, errors.New("Another Corosync instance is already running.")}
+		return &exitError{status: exitRunning, err: errors.New("Another Corosync instance is already running.")}
 	}
-	return &exitError{exitPIDFile, fmt.Errorf("Corosync Executive couldn't create lock file. %v", err)}
+	return &exitError{status: exitPIDFile, err: fmt.Errorf("Corosync Executive couldn't create lock file. %v", err)}
 }
 
 // openRing makes the sockets and the protocol; nothing is sent yet.
@@ -111,14 +111,14 @@ func (d *Daemon) openRing() error {
 		d.net, err = d.openKnet()
 	}
 	if err != nil {
-		return &exitError{exitFatal, err}
+		return &exitError{status: exitFatal, err: err}
 	}
 	d.tellRing()
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(d.self)))
 	store := newRingIDFile(d.cfg.System.StateDir, d.self)
 	d.node, err = totem.Open(d.loop, ringConfig(d.cfg), d.net, store, upper{d}, rng)
 	if err != nil {
-		return &exitError{exitRingID, err}
+		return &exitError{status: exitRingID, err: err}
 	}
 	return nil
 }
@@ -193,7 +193,7 @@ func (d *Daemon) loadServices() error {
 				name = e.LoadedBy
 			}
 			d.log.serv.Error("Service engine '%s' failed to load for reason '%v'", name, err)
-			return &exitError{status: exitService}
+			return &exitError{status: exitService, keys: config.QuorumKeys(d.cmap)}
 		}
 	}
 	d.initControls()
