@@ -127,7 +127,9 @@ func (e Log) String() string {
 func (v *Vote) emit(e Effect) { v.out = append(v.out, e) }
 
 func (v *Vote) logf(level service.Level, format string, args ...any) {
-	v.emit(Log{level, fmt.Sprintf(format, args...)})
+	if !v.mute {
+		v.emit(Log{level, fmt.Sprintf(format, args...)})
+	}
 }
 
 func (v *Vote) key(name string, t KeyType, value uint32) { v.emit(SetKey{name, t, value}) }

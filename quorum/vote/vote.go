@@ -77,6 +77,8 @@ type Vote struct {
 	// literal keeps upstream's flaws that are mended here (see decide and
 	// setVotes), for the comparison with it.
 	literal bool
+	// mute leaves out log lines, for tests that play millions of events.
+	mute bool
 
 	out []Effect
 }
