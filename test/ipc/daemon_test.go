@@ -1,7 +1,6 @@
 package ipc
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -25,24 +24,7 @@ func startOurs(t *testing.T) *exec.Cmd {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	conf := bytes.ReplaceAll([]byte(oneNode), []byte("TYPE"), []byte("shm"))
-	if err := os.WriteFile("/etc/corosync/corosync.conf", conf, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	cmd := exec.Command(bin, "-f")
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("corosync:\n%s", &log)
-		}
-	})
-	return cmd
+	return startDaemon(t, bin, "shm")
 }
 
 // TestHostileClientOfTheDaemon: our corosync lives through a hostile client on

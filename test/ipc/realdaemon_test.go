@@ -41,10 +41,9 @@ system {
 }
 `
 
-// startOriginal runs Debian's corosync with one node inside the sandbox.
-func startOriginal(t *testing.T, ipcType string) *exec.Cmd {
+// startDaemon runs a corosync, Debian's or ours, with one node inside the sandbox.
+func startDaemon(t *testing.T, corosync, ipcType string) *exec.Cmd {
 	t.Helper()
-	corosync := testneed.Program(t, "corosync")
 	conf := bytes.ReplaceAll([]byte(oneNode), []byte("TYPE"), []byte(ipcType))
 	if err := os.WriteFile("/etc/corosync/corosync.conf", conf, 0o644); err != nil {
 		t.Fatal(err)
@@ -121,7 +120,7 @@ func testOriginal(t *testing.T, typ string) {
 	if sandbox(t, "64m") {
 		return
 	}
-	daemon := startOriginal(t, typ)
+	daemon := startDaemon(t, testneed.Program(t, "corosync"), typ)
 	c := dial(t, "cmap")
 	if c.ServerPID() != daemon.Process.Pid {
 		t.Errorf("server is process %d, want %d", c.ServerPID(), daemon.Process.Pid)

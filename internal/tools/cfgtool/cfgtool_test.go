@@ -2,35 +2,24 @@ package cfgtool
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 	"github.com/pacesync/pacesync/internal/corosync/cfg/cfgclient"
 	"github.com/pacesync/pacesync/internal/libc"
 )
 
 func TestArguments(t *testing.T) {
-	for _, tt := range []struct {
-		args      string
-		status    int
-		out, errs string
-	}{
-		{"", 0, usage, ""},
-		{"-h", 0, usage, ""},
-		{"-r -b --force", 0, usage, ""},
-		{"-x", 1, "", "corosync-cfgtool: invalid option -- 'x'\n"},
-		{"--help", 0, usage, ""},
-		{"--bogus", 1, "", "corosync-cfgtool: unrecognized option '--bogus'\n"},
-		{"-k 0", 1, "", "The nodeid was not valid, try a positive number\n"},
-		{"-a x", 1, "", "The nodeid was not valid, try a positive number\n"},
-	} {
-		var out, errs bytes.Buffer
-		status := Run(&applet.Env{Name: "corosync-cfgtool", Argv0: "corosync-cfgtool", Args: strings.Fields(tt.args), Stdout: &out, Stderr: &errs})
-		if status != tt.status || out.String() != tt.out || errs.String() != tt.errs {
-			t.Errorf("%s: %d %q %q, want %d %q %q", tt.args, status, &out, &errs, tt.status, tt.out, tt.errs)
-		}
-	}
+	applettest.Check(t, Run, "corosync-cfgtool", []applettest.Case{
+		{Args: "", Stdout: usage},
+		{Args: "-h", Stdout: usage},
+		{Args: "-r -b --force", Stdout: usage},
+		{Args: "-x", Status: 1, Stderr: "corosync-cfgtool: invalid option -- 'x'\n"},
+		{Args: "--help", Stdout: usage},
+		{Args: "--bogus", Status: 1, Stderr: "corosync-cfgtool: unrecognized option '--bogus'\n"},
+		{Args: "-k 0", Status: 1, Stderr: "The nodeid was not valid, try a positive number\n"},
+		{Args: "-a x", Status: 1, Stderr: "The nodeid was not valid, try a positive number\n"},
+	}...)
 }
 
 func TestIsNodeID(t *testing.T) {

@@ -10,34 +10,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/libc"
 )
 
-func run(args ...string) (int, string, string) {
-	var out, errs bytes.Buffer
-	status := Run(&applet.Env{Name: "corosync-cmapctl", Argv0: "corosync-cmapctl", Args: args, Stdout: &out, Stderr: &errs})
-	return status, out.String(), errs.String()
-}
-
 func TestArguments(t *testing.T) {
-	for _, tt := range []struct {
-		args      string
-		status    int
-		out, errs string
-	}{
-		{"-h", 0, help, ""},
-		{"-x", 1, "", "corosync-cmapctl: invalid option -- 'x'\n"},
-		{"-g", 1, "", "Expected key after options\n"},
-		{"-T", 1, "", "Expected key after options\n"},
-		{"-m bogus", 1, "", "invalid map name, must be 'default', 'icmap' or 'stats'\n"},
-		{"-C bogus", 1, "", "argument to -C should be 'knet', 'totem', 'ipc', 'schedmiss' or 'all'\n"},
-	} {
-		if status, out, errs := run(strings.Fields(tt.args)...); status != tt.status || out != tt.out || errs != tt.errs {
-			t.Errorf("%s: %d %q %q, want %d %q %q", tt.args, status, out, errs, tt.status, tt.out, tt.errs)
-		}
-	}
+	applettest.Check(t, Run, "corosync-cmapctl", []applettest.Case{
+		{Args: "-h", Stdout: help},
+		{Args: "-x", Status: 1, Stderr: "corosync-cmapctl: invalid option -- 'x'\n"},
+		{Args: "-g", Status: 1, Stderr: "Expected key after options\n"},
+		{Args: "-T", Status: 1, Stderr: "Expected key after options\n"},
+		{Args: "-m bogus", Status: 1, Stderr: "invalid map name, must be 'default', 'icmap' or 'stats'\n"},
+		{Args: "-C bogus", Status: 1, Stderr: "argument to -C should be 'knet', 'totem', 'ipc', 'schedmiss' or 'all'\n"},
+	}...)
 }
 
 func TestParseValue(t *testing.T) {

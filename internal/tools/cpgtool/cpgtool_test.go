@@ -1,30 +1,18 @@
 package cpgtool
 
 import (
-	"bytes"
-	"strings"
 	"testing"
 
 	"github.com/pacesync/pacesync/cpg/wire"
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 )
 
 func TestArguments(t *testing.T) {
-	for _, tt := range []struct {
-		args      string
-		status    int
-		out, errs string
-	}{
-		{"-h", 0, "corosync-cpgtool" + usage, ""},
-		{"-x", 1, "", "/sbin/corosync-cpgtool: invalid option -- 'x'\n"},
-		{"-d", 1, "", "/sbin/corosync-cpgtool: option requires an argument -- 'd'\n"},
-	} {
-		var out, errs bytes.Buffer
-		status := Run(&applet.Env{Name: "corosync-cpgtool", Argv0: "/sbin/corosync-cpgtool", Args: strings.Fields(tt.args), Stdout: &out, Stderr: &errs})
-		if status != tt.status || out.String() != tt.out || errs.String() != tt.errs {
-			t.Errorf("%s: %d %q %q, want %d %q %q", tt.args, status, &out, &errs, tt.status, tt.out, tt.errs)
-		}
-	}
+	applettest.Check(t, Run, "/sbin/corosync-cpgtool", []applettest.Case{
+		{Args: "-h", Stdout: "corosync-cpgtool" + usage},
+		{Args: "-x", Status: 1, Stderr: "/sbin/corosync-cpgtool: invalid option -- 'x'\n"},
+		{Args: "-d", Status: 1, Stderr: "/sbin/corosync-cpgtool: option requires an argument -- 'd'\n"},
+	}...)
 }
 
 func TestGroupName(t *testing.T) {

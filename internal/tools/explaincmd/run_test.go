@@ -1,14 +1,13 @@
 package explaincmd
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 	"github.com/pacesync/pacesync/internal/bz2"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
@@ -24,9 +23,7 @@ const cib = `<cib admin_epoch="0" epoch="1" num_updates="0" crm_feature_set="3.1
 // run calls the program with a file of that content.
 func run(t *testing.T, content string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
-	var out, err bytes.Buffer
-	status = Run(&applet.Env{Name: "explain", Argv0: "explain", Args: args, Stdin: strings.NewReader(content), Stdout: &out, Stderr: &err})
-	return status, out.String(), err.String()
+	return applettest.Run(Run, "explain", content, args...)
 }
 
 func TestAnswers(t *testing.T) {

@@ -6,14 +6,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 )
 
 // run is the program in process: status, stdout, stderr.
 func run(args ...string) (int, string, string) {
-	var out, errs bytes.Buffer
-	status := Run(&applet.Env{Name: "corosync-keygen", Argv0: "corosync-keygen", Args: args, Stdout: &out, Stderr: &errs})
-	return status, out.String(), errs.String()
+	return applettest.Run(Run, "corosync-keygen", "", args...)
 }
 
 func TestKeyIsWritten(t *testing.T) {

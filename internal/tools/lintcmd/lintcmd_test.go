@@ -1,22 +1,19 @@
 package lintcmd
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 	"github.com/pacesync/pacesync/internal/xmltree"
 )
 
 // run is the program in process: status, stdout, stderr.
 func run(args ...string) (int, string, string) {
-	var out, errs bytes.Buffer
-	status := Run(&applet.Env{Name: "lint", Argv0: "pacesync", Args: args, Stdout: &out, Stderr: &errs})
-	return status, out.String(), errs.String()
+	return applettest.Run(Run, "pacesync", "", args...)
 }
 
 const conf = `totem {

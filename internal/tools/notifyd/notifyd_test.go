@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 )
 
 func TestOptions(t *testing.T) {
@@ -18,11 +18,7 @@ func TestOptions(t *testing.T) {
 		"-f -n": "no event type enabled, see corosync-notifyd -h, exiting.\n",
 		"-o":    "[error] configured to print to stdout and run in the background, exiting\n",
 	} {
-		var out, errs bytes.Buffer
-		status := Run(&applet.Env{Name: "corosync-notifyd", Argv0: "corosync-notifyd", Args: strings.Fields(args), Stdout: &out, Stderr: &errs})
-		if status != 1 || out.Len() != 0 || errs.String() != want {
-			t.Errorf("%q: status %d\n%s%s", args, status, out.String(), errs.String())
-		}
+		applettest.Check(t, Run, "corosync-notifyd", applettest.Case{Args: args, Status: 1, Stderr: want})
 	}
 }
 

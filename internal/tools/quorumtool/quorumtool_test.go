@@ -3,35 +3,24 @@ package quorumtool
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"testing"
 
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 	"github.com/pacesync/pacesync/internal/libc"
 	"github.com/pacesync/pacesync/quorum/wire"
 )
 
 func TestArguments(t *testing.T) {
 	help := fmt.Sprintf(usage, "/usr/sbin/corosync-quorumtool")
-	for _, tt := range []struct {
-		args      string
-		status    int
-		out, errs string
-	}{
-		{"-h", 0, help, ""},
-		{"-x", 1, help, "/usr/sbin/corosync-quorumtool: invalid option -- 'x'\n"},
-		{"-V", 0, "corosync-quorumtool version: 3.1.7\n", ""},
-		{"-e 0", 1, "", "New expected votes value was not valid, try a positive number\n"},
-		{"-v x", 1, "", "New votes value was not valid, try a positive number or zero\n"},
-		{"-n 4294967296", 1, "", "The nodeid was not valid, try a positive number\n"},
-		{"-o x", 1, "", "Invalid ordering option. valid orders are a(address), i(node ID) or n(name)\n"},
-	} {
-		var out, errs bytes.Buffer
-		status := Run(&applet.Env{Name: "corosync-quorumtool", Argv0: "/usr/sbin/corosync-quorumtool", Args: strings.Fields(tt.args), Stdout: &out, Stderr: &errs})
-		if status != tt.status || out.String() != tt.out || errs.String() != tt.errs {
-			t.Errorf("%s: %d %q %q, want %d %q %q", tt.args, status, &out, &errs, tt.status, tt.out, tt.errs)
-		}
-	}
+	applettest.Check(t, Run, "/usr/sbin/corosync-quorumtool", []applettest.Case{
+		{Args: "-h", Stdout: help},
+		{Args: "-x", Status: 1, Stdout: help, Stderr: "/usr/sbin/corosync-quorumtool: invalid option -- 'x'\n"},
+		{Args: "-V", Stdout: "corosync-quorumtool version: 3.1.7\n"},
+		{Args: "-e 0", Status: 1, Stderr: "New expected votes value was not valid, try a positive number\n"},
+		{Args: "-v x", Status: 1, Stderr: "New votes value was not valid, try a positive number or zero\n"},
+		{Args: "-n 4294967296", Status: 1, Stderr: "The nodeid was not valid, try a positive number\n"},
+		{Args: "-o x", Status: 1, Stderr: "Invalid ordering option. valid orders are a(address), i(node ID) or n(name)\n"},
+	}...)
 }
 
 func TestVotequorumPart(t *testing.T) {

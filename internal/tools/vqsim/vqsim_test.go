@@ -1,13 +1,12 @@
 package vqsim
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 )
 
 // writeConf writes a corosync.conf of so many nodes.
@@ -31,9 +30,7 @@ func writeConf(t *testing.T, file string, nodes int, options ...string) {
 
 // run is the program in process: status, stdout, stderr.
 func run(stdin string, args ...string) (int, string, string) {
-	var out, errs bytes.Buffer
-	status := Run(&applet.Env{Name: "corosync-vqsim", Argv0: "corosync-vqsim", Args: args, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs})
-	return status, out.String(), errs.String()
+	return applettest.Run(Run, "corosync-vqsim", stdin, args...)
 }
 
 func TestOptions(t *testing.T) {

@@ -10,15 +10,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pacesync/pacesync/internal/applet"
+	"github.com/pacesync/pacesync/internal/applet/applettest"
 	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 // run is the program in process: status, stdout, stderr.
 func run(stdin string, args ...string) (int, string, string) {
-	var out, errs bytes.Buffer
-	status := Run(&applet.Env{Name: "corosync-xmlproc", Argv0: "corosync-xmlproc", Args: args, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs})
-	return status, out.String(), errs.String()
+	return applettest.Run(Run, "corosync-xmlproc", stdin, args...)
 }
 
 // documents, each with what is special about it.
