@@ -211,10 +211,11 @@ func ofThree(in []mix) []mix {
 	return slices.DeleteFunc(in, func(m mix) bool { return m.nodes != 0 })
 }
 
-// startMix builds the ring of a mix and waits for it.
+// startMix builds the ring of a mix and waits for it. In the end its logs must be clean.
 func startMix(t *testing.T, ctx context.Context, m mix, conf lab.Conf) *lab.Lab {
 	t.Helper()
 	l := upMix(t, m, 1)
+	clean(t, l)
 	conf.Transport, conf.IPv6 = cmp.Or(conf.Transport, m.transport), m.ipv6
 	startConf(t, ctx, l, conf)
 	return l

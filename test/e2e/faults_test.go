@@ -83,13 +83,40 @@ func (v view) want(cpgLeft, cpgJoined int) callbacks {
 	return c
 }
 
-// ring of three with a watcher on every node; owned by the test.
+// ring with a watcher on every node; owned by the test.
 type ring struct {
 	t   *testing.T
 	ctx context.Context
 	lab *lab.Lab
+	all []int            // the nodes, ascending
 	w   map[int]*watcher // by node id
 	at  map[int]int      // where the present step began in each watcher
+}
+
+// watch puts a watcher on each member of a lab whose ring is whole.
+func watch(t *testing.T, ctx context.Context, l *lab.Lab) *ring {
+	t.Helper()
+	r := &ring{t: t, ctx: ctx, lab: l, w: map[int]*watcher{}}
+	for _, n := range l.Members() {
+		r.all = append(r.all, n.ID())
+		r.w[n.ID()] = startWatcher(t, ctx, n, "callbacks")
+		testwait.For(t, 20*time.Second, "all watchers to see the group grow", func() bool {
+			for _, id := range r.all {
+				if !slices.ContainsFunc(r.w[id].since(0), func(s string) bool {
+					return strings.HasPrefix(s, "cpg confchg M="+list(r.all, 0)+" ")
+				}) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	return r
+}
+
+// without leaves nodes out of the ring's.
+func (r *ring) without(ids ...int) []int {
+	return slices.DeleteFunc(slices.Clone(r.all), func(id int) bool { return slices.Contains(ids, id) })
 }
 
 func (r *ring) begin() {
@@ -145,23 +172,19 @@ func (r *ring) sameRing(step string, ids []int) {
 // restart starts corosync on the node again and puts a new watcher there.
 func (r *ring) restart(n *lab.Node) {
 	r.t.Helper()
-	all := []int{1, 2, 3}
 	r.begin()
 	if err := r.lab.StartRing(r.ctx, r.lab.Members()...); err != nil {
 		r.t.Fatal(err)
 	}
-	var others []int
-	for _, id := range all {
-		if id != n.ID() {
-			others = append(others, id)
-			r.expect(n.Name()+" returns", id, view{self: id, members: all, joined: []int{n.ID()}, all: all}.want(0, 0))
-		}
+	others := r.without(n.ID())
+	for _, id := range others {
+		r.expect(n.Name()+" returns", id, view{self: id, members: r.all, joined: []int{n.ID()}, all: r.all}.want(0, 0))
 	}
 	r.sameRing(n.Name()+" returns", others)
 	r.begin()
 	r.w[n.ID()] = startWatcher(r.t, r.ctx, n, "callbacks")
 	for _, id := range others {
-		want := fmt.Sprintf("cpg confchg M=1,2,3 L= J=%d/1", n.ID())
+		want := fmt.Sprintf("cpg confchg M=%s L= J=%d/1", list(r.all, 0), n.ID())
 		testwait.For(r.t, 10*time.Second, "node "+fmt.Sprint(id)+" to see the process join", func() bool { return slices.Contains(r.w[id].since(r.at[id]), want) })
 	}
 	if err := n.CheckOrigins(); err != nil {
@@ -182,23 +205,10 @@ func TestMixedFaults(t *testing.T) {
 			ctx := labtest.Context(t, 4*time.Minute)
 			clientProgram(t, "watch")
 			l := startMix(t, ctx, m, lab.Conf{Totem: []string{"token: 500"}})
-			r := &ring{t: t, ctx: ctx, lab: l, w: map[int]*watcher{}}
-			for i, n := range l.Members() {
-				r.w[n.ID()] = startWatcher(t, ctx, n, "callbacks")
-				testwait.For(t, 10*time.Second, "all watchers to see the group grow", func() bool {
-					for id := 1; id <= i+1; id++ {
-						if !slices.ContainsFunc(r.w[id].since(0), func(s string) bool {
-							return strings.HasPrefix(s, "cpg confchg M="+list([]int{1, 2, 3}[:i+1], 0)+" ")
-						}) {
-							return false
-						}
-					}
-					return true
-				})
-			}
+			r := watch(t, ctx, l)
 			for _, n := range l.Members() {
 				r.killAndStop(n)
-				r.cut(n)
+				r.split([]int{n.ID()}, r.without(n.ID()))
 			}
 			r.votesAndShutdown()
 		})
@@ -236,8 +246,7 @@ func (r *ring) votesAndShutdown() {
 }
 
 func (r *ring) killAndStop(n *lab.Node) {
-	all := []int{1, 2, 3}
-	others := slices.DeleteFunc(slices.Clone(all), func(id int) bool { return id == n.ID() })
+	others := r.without(n.ID())
 	for _, how := range []struct {
 		step   string
 		end    func() error
@@ -251,7 +260,7 @@ func (r *ring) killAndStop(n *lab.Node) {
 			r.t.Fatal(err)
 		}
 		for _, id := range others {
-			r.expect(how.step, id, view{self: id, members: others, left: []int{n.ID()}, all: all}.want(how.reason, 0))
+			r.expect(how.step, id, view{self: id, members: others, left: []int{n.ID()}, all: r.all}.want(how.reason, 0))
 		}
 		r.sameRing(how.step, others)
 		gone := r.w[n.ID()]
@@ -263,27 +272,42 @@ func (r *ring) killAndStop(n *lab.Node) {
 	}
 }
 
-// cut isolates the node and heals the network again.
-func (r *ring) cut(n *lab.Node) {
-	all := []int{1, 2, 3}
-	others := slices.DeleteFunc(slices.Clone(all), func(id int) bool { return id == n.ID() })
+// split cuts the network in two and heals it again.
+func (r *ring) split(parts ...[]int) {
 	r.begin()
-	if err := r.lab.Cut(n.Name(), lab.Any); err != nil {
-		r.t.Fatal(err)
+	cutParts(r.t, r.lab, parts...)
+	step := fmt.Sprintf("split in %v", parts)
+	for _, part := range parts {
+		for _, id := range part {
+			r.expect(step, id, view{self: id, members: part, left: r.without(part...), all: r.all}.want(reasonNodeDown, 0))
+		}
+		r.sameRing(step, part)
 	}
-	step := n.Name() + " is cut"
-	for _, id := range others {
-		r.expect(step, id, view{self: id, members: others, left: []int{n.ID()}, all: all}.want(reasonNodeDown, 0))
-	}
-	r.expect(step, n.ID(), view{self: n.ID(), members: []int{n.ID()}, left: others, all: all}.want(reasonNodeDown, 0))
 	r.begin()
-	if err := r.lab.Heal(); err != nil {
-		r.t.Fatal(err)
+	must(r.t, r.lab.Heal())
+	step = fmt.Sprintf("merge of %v", parts)
+	for _, part := range parts {
+		for _, id := range part {
+			r.expect(step, id, view{self: id, members: r.all, joined: r.without(part...), all: r.all}.want(0, reasonNodeUp))
+		}
 	}
-	step = n.Name() + " is back on the network"
-	for _, id := range others {
-		r.expect(step, id, view{self: id, members: all, joined: []int{n.ID()}, all: all}.want(0, reasonNodeUp))
+	r.sameRing(step, r.all)
+}
+
+// cutParts lets no packet pass between nodes of different parts.
+func cutParts(t *testing.T, l *lab.Lab, parts ...[]int) {
+	t.Helper()
+	var faults []lab.Fault
+	for i, part := range parts {
+		for _, from := range part {
+			for k, other := range parts {
+				for _, to := range other {
+					if k != i {
+						faults = append(faults, lab.Fault{From: fmt.Sprintf("n%d", from), To: fmt.Sprintf("n%d", to), Net: lab.AllNetworks, Percent: 100})
+					}
+				}
+			}
+		}
 	}
-	r.expect(step, n.ID(), view{self: n.ID(), members: all, joined: others, all: all}.want(0, reasonNodeUp))
-	r.sameRing(step, all)
+	must(t, l.AddFaults(faults...))
 }

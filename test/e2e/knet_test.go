@@ -136,7 +136,8 @@ func stays(t *testing.T, ctx context.Context, nodes []*lab.Node, what string, fn
 }
 
 // underLoad runs fn while all nodes send, round after round of messages whose
-// content and order is compared.
+// content and order is compared. The first node's name is in those of the groups, so
+// that the parts of a ring may each be under a load of their own.
 func underLoad(t *testing.T, ctx context.Context, nodes []*lab.Node, load string, fn func()) {
 	t.Helper()
 	stop, ended := make(chan struct{}), make(chan struct{})
@@ -145,7 +146,7 @@ func underLoad(t *testing.T, ctx context.Context, nodes []*lab.Node, load string
 		start, round := time.Now(), 0
 		defer func() { t.Logf("%d rounds of messages in %.1f s", round, time.Since(start).Seconds()) }()
 		for ; !t.Failed(); round++ {
-			sendInGroup(t, ctx, fmt.Sprintf("order%d", round), nodes, load, 20, 2*time.Minute)
+			sendInGroup(t, ctx, fmt.Sprintf("%s-%d", nodes[0].Name(), round), nodes, load, 20, 2*time.Minute)
 			select {
 			case <-stop:
 				return

@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -168,6 +170,12 @@ func TestMixedIfdown(t *testing.T) {
 			for _, what := range []string{"The network interface is down.", fmt.Sprintf("The network interface [%s] is now up.", n.Addr(0))} {
 				logged(t, n, what)
 			}
+			if i := slices.IndexFunc(l.Members(), func(n *lab.Node) bool { return n.Corosync() == lab.Debian }); i >= 0 {
+				ours, original := linksDown(t, ctx, l, n), linksDown(t, ctx, l, l.Members()[i])
+				if ours != original {
+					t.Errorf("corosync-cfgtool with the interface down, on ours:\n%son the original:\n%s", ours, original)
+				}
+			}
 			if m.transport == "udp" {
 				// As the original's, the daemon starts and waits for the network.
 				must(t, n.Stop(ctx, lab.PartCorosync), n.SetInterface(0, false), n.Start(ctx, lab.PartCorosync))
@@ -176,4 +184,21 @@ func TestMixedIfdown(t *testing.T) {
 			sendAndCompare(t, ctx, l.Members(), load, 30, time.Minute)
 		})
 	}
+}
+
+// linksDown is what corosync-cfgtool says of links on a node whose only interface is
+// down: none is enabled, so none is listed.
+func linksDown(t *testing.T, ctx context.Context, l *lab.Lab, n *lab.Node) (said string) {
+	t.Helper()
+	must(t, n.SetInterface(0, false), l.WaitRing(ctx, others(l, n)...), l.WaitRing(ctx, n))
+	for _, what := range []string{"-s", "-b", "-n"} {
+		res, err := n.Exec(ctx, "corosync-cfgtool", what)
+		must(t, err)
+		if strings.Contains(res.Stdout, "LINK") {
+			t.Errorf("%s (%v): corosync-cfgtool %s lists links:\n%s", n.Name(), n.Corosync(), what, res.Stdout)
+		}
+		said += strings.Replace(res.Stdout, fmt.Sprintf("node ID %d,", n.ID()), "node ID N,", 1)
+	}
+	must(t, n.SetInterface(0, true), l.WaitRing(ctx, l.Members()...))
+	return said
 }

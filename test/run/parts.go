@@ -42,12 +42,13 @@ func shares() []share {
 	pcmk := []string{"pcmk"}
 	return []share{
 		{part: "mixed", title: "mixed rings, 10,000 messages", packages: []string{"e2e"}, run: "^TestMixed"},
+		{part: "rings", title: "rings of every mixture over udpu and udp: their life, 200 restarts, reloads", packages: []string{"e2e"}, run: "^TestRings"},
 		{part: "knet", title: "rings over knet: changes of key, reloads, strangers, pcs, tools", packages: []string{"e2e"}, run: knetTests},
 		{part: "knet-order", title: "rings over knet: each encryption and compression", packages: []string{"e2e"}, run: knetOrder},
 		{part: "knet-links", title: "rings over knet: links and MTUs that change", packages: []string{"e2e"}, run: knetLinks},
 		{part: "knet-faults", title: "rings over knet: start, wrap, hostile packets; our knet and libknet", packages: []string{"e2e", "knet"}, run: "^TestKnet", skip: strings.Join([]string{knetOrder, knetTests, knetLinks}, "|")},
 		{part: "hogs", title: "10 minutes under load", packages: []string{"e2e"}, run: "^TestHogs"},
-		{part: "ring", title: "corosync: daemon, tools, libraries, lab, IPMI", packages: []string{"e2e", "ipc", "clients", "tools", "ipmi"}, skip: "^Test(Mixed|Knet|Hogs)"},
+		{part: "ring", title: "corosync: daemon, tools, libraries, lab, IPMI", packages: []string{"e2e", "ipc", "clients", "tools", "ipmi"}, skip: "^Test(Mixed|Rings|Knet|Hogs)"},
 		{part: "clients", title: "unchanged clients: libraries, quorum device, dlm, pcs, crm", packages: []string{"unchanged"}},
 		{part: "files", title: "CIB, schemas and patches beside the original's tools", packages: []string{"cib", "schema"}},
 		{part: "packages", title: "packages, systemd, the executor's own suite", packages: []string{"nspawn"}},

@@ -37,8 +37,7 @@ type Daemon interface {
 	CryptoPhase(phase uint32)
 	// ReopenLogs opens the log files anew.
 	ReopenLogs(done func(error))
-	// NodeStatus is the state of a node and its links as the transport knows
-	// it; false: knet has no such node, udp and udpu know no more than the ring.
+	// NodeStatus is the state of a node and its links; false: knet has no such node.
 	NodeStatus(node uint32) (wire.NodeStatus, bool)
 }
 
@@ -234,35 +233,12 @@ func (s *Service) nodeStatus(c service.Conn, msg []byte) {
 		return
 	}
 	st, known := s.daemon.NodeStatus(req.Node)
-	if !known && s.daemon.Config().Transport == config.Knet {
+	if !known {
 		c.Reply(wire.AppendNodeStatusRefusal(nil, 0, service.ErrFailedOperation), nil)
 		return
 	}
-	if !known {
-		st = s.datagramStatus(req.Node)
-	}
 	st.Version, st.Node = wire.StatusVersionV1, req.Node
 	c.Reply(st.Append(nil, service.OK), nil)
-}
-
-// headerRoom is what the original takes off the MTU for its own header.
-const headerRoom = 90
-
-// datagramStatus is the state of a node over udp or udpu: connected is being in
-// the ring, and the address is the node's own (totemudpu.c:
-// totemudpu_nodestatus_get).
-func (s *Service) datagramStatus(node uint32) (st wire.NodeStatus) {
-	_, members := s.host.Ring()
-	for _, m := range members {
-		st.Reachable = st.Reachable || m == node
-	}
-	c := s.daemon.Config()
-	for _, m := range c.Links[0].Members {
-		if m.NodeID == node {
-			st.Links[0] = wire.Link{Enabled: true, Connected: st.Reachable, MTU: c.NetMTU - headerRoom, Source: m.Addr.String()}
-		}
-	}
-	return st
 }
 
 // reopenLogs answers once the files are open.

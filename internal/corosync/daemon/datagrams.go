@@ -250,4 +250,15 @@ func (n *datagramNet) publish(*cmap.Stats) {}
 func (n *datagramNet) cryptoPhase(uint32)  {}
 func (n *datagramNet) clearStats()         {}
 
-func (n *datagramNet) status(uint32) (cfgwire.NodeStatus, bool) { return cfgwire.NodeStatus{}, false }
+// status is the state of a node: connected is being in the ring, the address is the
+// node's own. While this node's interface is down no link is enabled, so that the
+// tools list none (totemudpu.c: totemudpu_nodestatus_get).
+func (n *datagramNet) status(node uint32) (st cfgwire.NodeStatus, known bool) {
+	st.Reachable = slices.Contains(n.d.members, node)
+	for _, m := range n.d.cfg.Links[0].Members {
+		if m.NodeID == node {
+			st.Links[0] = cfgwire.Link{Enabled: n.here.Up, Connected: st.Reachable, MTU: uint32(netMTU(n.d.cfg)), Source: m.Addr.String()}
+		}
+	}
+	return st, true
+}

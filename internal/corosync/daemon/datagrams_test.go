@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
+	cfgwire "github.com/pacesync/pacesync/internal/corosync/cfg/wire"
 	"github.com/pacesync/pacesync/internal/corosync/config"
 	"github.com/pacesync/pacesync/internal/corosync/logsys"
 	"github.com/pacesync/pacesync/internal/corosync/loop"
@@ -43,14 +45,19 @@ func TestInterfaceComesBack(t *testing.T) {
 	const downcheck = 60 * time.Millisecond
 	cfg := &config.Config{Totem: config.Totem{Downcheck: downcheck}}
 	cfg.Links[0].Local = netip.MustParseAddr("127.0.0.1")
+	cfg.Links[0].Members = []config.Member{{NodeID: 1, Addr: cfg.Links[0].Local}, {NodeID: 2, Addr: netip.MustParseAddr("127.0.0.2")}}
 	fake := &fakeLink{told: make(chan link.Interface, 1)}
 	n := &datagramNet{datagramLink: fake, bind: cfg.Links[0].Local, here: link.Interface{Index: 1, Addr: cfg.Links[0].Local, Up: true},
 		d: &Daemon{loop: l, cfg: cfg, log: newLoggers(logs), members: []uint32{1, 2}}}
 	n.retry = l.NewTimer(n.look)
+	enabled := []bool{linkEnabled(t, n)}
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run() }()
 	start := time.Now()
-	l.Post(func() { n.found(link.Interface{}) })
+	l.Post(func() {
+		n.found(link.Interface{})
+		enabled = append(enabled, linkEnabled(t, n))
+	})
 	select {
 	case here := <-fake.told:
 		if here.Addr != n.bind || !here.Up {
@@ -67,9 +74,22 @@ func TestInterfaceComesBack(t *testing.T) {
 	if len(fake.reopened) != 2 || first < downcheck-5*time.Millisecond || second < downcheck-5*time.Millisecond {
 		t.Errorf("tried %d times, after %v and %v; want %v between", len(fake.reopened), first, second, downcheck)
 	}
-	if !n.here.Up {
-		t.Error("the interface is back, and not noted")
+	if enabled = append(enabled, linkEnabled(t, n)); !slices.Equal(enabled, []bool{true, false, true}) {
+		t.Errorf("link enabled before, while the interface was down, and after: %v", enabled)
 	}
+}
+
+// linkEnabled is what tools are told of the link to node 2, which is in the ring.
+func linkEnabled(t *testing.T, n *datagramNet) bool {
+	st, known := n.status(2)
+	l := st.Links[0]
+	if !known || !st.Reachable || !l.Connected || l.Source != "127.0.0.2" || l.MTU == 0 {
+		t.Errorf("node 2: %+v, %v", st, known)
+	}
+	if st, known := n.status(9); !known || st != (cfgwire.NodeStatus{}) {
+		t.Errorf("node 9, of which nothing is known: %+v, %v", st, known)
+	}
+	return l.Enabled
 }
 
 // TestNetMTU: the ring gets values that it can work with.

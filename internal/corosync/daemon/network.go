@@ -23,8 +23,7 @@ type network interface {
 	refresh(next *config.Config)
 	// cryptoPhase activates (1) the new key or drops (2) the old.
 	cryptoPhase(phase uint32)
-	// status is the state of a node; false: knet has none of this id, udp and udpu know
-	// no more than the ring.
+	// status is the state of a node and its links; false: knet has none of this id.
 	status(node uint32) (cfgwire.NodeStatus, bool)
 	clearStats()
 }
