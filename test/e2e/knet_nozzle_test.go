@@ -100,6 +100,11 @@ func TestKnetNozzle(t *testing.T) {
 			reload()
 			waitEach(t, ctx, l, "the interface to be gone", func(n *lab.Node) bool { return !hasNozzle(ctx, n) })
 			waitEach(t, ctx, l, "the last script", func(n *lab.Node) bool { return strings.Count(nozzleRuns(t, n), "\n") == 4*made })
+			// Logs are written beside the daemon's work: the interface may be gone before.
+			waitEach(t, ctx, l, "its end to be logged", func(n *lab.Node) bool {
+				said := strings.Join(nozzleLog(t, n), "\n")
+				return strings.Count(said, "Removed nozzle device") == strings.Count(said, "Opened '")
+			})
 			nozzleTold(t, l, made)
 		})
 	}
