@@ -174,10 +174,7 @@ type mix struct {
 // mixes are the rings to test: of the original alone (which proves the test
 // itself), mixed, and of ours alone. MIX selects one.
 func mixes() []mix {
-	all := []mix{
-		{name: "0of3"}, {name: "1of3", ours: []string{"n2"}}, {name: "2of3", ours: []string{"n1", "n3"}},
-		{name: "3of3", ours: []string{"n1", "n2", "n3"}},
-	}
+	all := threes()
 	if want := os.Getenv("MIX"); want != "" {
 		all = slices.DeleteFunc(all, func(m mix) bool { return m.name != want })
 	}
@@ -200,7 +197,7 @@ func ringMixes() []mix {
 	if os.Getenv("E2E_LONG") == "" {
 		return append(all, over("udp", slices.DeleteFunc(mixes(), func(m mix) bool { return m.name != "2of3" }))...)
 	}
-	if os.Getenv("MIX") == "" {
+	if want := os.Getenv("MIX"); want == "" || want == "3of5" {
 		all = append(all, mix{name: "3of5", ours: []string{"n1", "n3", "n4"}, nodes: 5})
 	}
 	return append(all, over("udp", all)...)
