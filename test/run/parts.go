@@ -27,6 +27,8 @@ const (
 	offlineTests = "Offline$"
 )
 
+const restartTests = "^TestRingsRestarts$"
+
 // Rings over knet: every configuration; what breaks nothing; links and MTUs that
 // change. The rest, what goes wrong at the start and comes from strangers, is a part
 // of its own.
@@ -42,7 +44,8 @@ func shares() []share {
 	pcmk := []string{"pcmk"}
 	return []share{
 		{part: "mixed", title: "mixed rings, 10,000 messages", packages: []string{"e2e"}, run: "^TestMixed"},
-		{part: "rings", title: "rings of every mixture over udpu and udp: their life, 200 restarts, reloads", packages: []string{"e2e"}, run: "^TestRings"},
+		{part: "rings", title: "rings of every mixture over udpu and udp: their life, reloads", packages: []string{"e2e"}, run: "^TestRings", skip: restartTests},
+		{part: "restarts", title: "one node of a ring restarts 200 times", packages: []string{"e2e"}, run: restartTests},
 		{part: "knet", title: "rings over knet: changes of key, reloads, strangers, pcs, tools", packages: []string{"e2e"}, run: knetTests},
 		{part: "knet-order", title: "rings over knet: each encryption and compression", packages: []string{"e2e"}, run: knetOrder},
 		{part: "knet-links", title: "rings over knet: links and MTUs that change", packages: []string{"e2e"}, run: knetLinks},
