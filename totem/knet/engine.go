@@ -2,6 +2,7 @@ package knet
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -59,7 +60,10 @@ func New(now time.Time, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{start: now, adjust: now.Add(adjustInterval), out: new(Output), spare: new(Output)}
-	e.loop.stats.LatencyMin = noLatency
+	e.loop.stats.LatencyMin, e.loop.stats.UpCount = noLatency, 1
+	for _, t := range []*Timing{&e.stats.TxCompressTime, &e.stats.RxCompressTime, &e.stats.TxCryptTime, &e.stats.RxCryptTime} {
+		t.Min = math.MaxUint64
+	}
 	e.cfg = Config{Self: cfg.Self, MTU: cfg.MTU}
 	e.sizes = sizesOf(cfg.Crypto)
 	e.dataMTU = e.sizes.minMTU()

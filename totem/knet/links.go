@@ -53,6 +53,7 @@ type link struct {
 func newLink(now time.Time, cfg LinkConfig) *link {
 	l := &link{cfg: cfg, pingNext: now, backoff: backoffStart, mtuValid: true}
 	l.stats.LatencyMin = noLatency
+	l.stats.DownCount = 1 // as the original counts: enabled, and not connected
 	l.setTimeout()
 	return l
 }

@@ -75,7 +75,7 @@ func TestLinkDownStory(t *testing.T) {
 	}
 	var s LinkStatus
 	n.e.Status(LinkKey{2, 0}, &s)
-	if s.Connected || s.Stats.DownCount != 1 || s.Stats.UpCount != 1 || s.Stats.LastDownTimes[0].IsZero() {
+	if s.Connected || s.Stats.DownCount != 2 || s.Stats.UpCount != 1 || s.Stats.LastDownTimes[0].IsZero() {
 		t.Errorf("status %+v", s)
 	}
 	// The same MTU again is no change of the link's, but of the data's.

@@ -29,6 +29,7 @@ type probe struct {
 	bad      int  // doesn't, or cannot be
 	sizes    int  // how many were asked about
 	attempts int  // of this size
+	bytes    int  // of the last attempt, as it counts as sent; 0 if it was refused
 	known    int  // what was in use when the search began; 0: nothing was proven
 	top      bool // the greatest size was asked about
 	next     bool // so was the one above known
@@ -163,8 +164,9 @@ func (e *Engine) sendProbe(now time.Time, h *host, l *link) {
 	if e.sizes.seals() {
 		e.stats.TxCryptPMTUPackets++
 	}
+	p.bytes = len(data)
 	l.stats.TxPMTUPackets++
-	l.stats.TxPMTUBytes += uint64(len(data))
+	l.stats.TxPMTUBytes += uint64(p.bytes)
 	e.send(TypePMTUD, h, l, data)
 }
 
@@ -210,6 +212,11 @@ func (e *Engine) probeLost(now time.Time, h *host, l *link) {
 // probeRefused goes on at what the kernel says that fits, 0: it didn't say.
 func (e *Engine) probeRefused(now time.Time, h *host, l *link, fits int) {
 	p := &l.probe
+	if p.bytes > 0 { // only what went out counts (threads_pmtud.c: _handle_check_link_pmtud)
+		l.stats.TxPMTUPackets--
+		l.stats.TxPMTUBytes -= uint64(p.bytes)
+		p.bytes = 0
+	}
 	if fits <= 0 || fits >= p.size {
 		p.bad = p.size
 		e.halve(now, h, l)

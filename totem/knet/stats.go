@@ -68,7 +68,8 @@ type HostStatus struct {
 	Reachable bool
 }
 
-// Timing is how long something took, in the unit of Config.Nanotime.
+// Timing is how long something took, in the unit of Config.Nanotime. Before the
+// first time Min is 2^64-1, as the original's; 0 after ClearStats.
 type Timing struct {
 	Ave, Min, Max uint64
 	n             uint64

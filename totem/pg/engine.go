@@ -235,7 +235,7 @@ func (e *Engine) CancelHold(now time.Time) {
 // Stats are the current counters; the pointer stays the same.
 func (e *Engine) Stats() *Stats {
 	e.ring.Stats(&e.stats.Stats)
-	e.stats.MsgReserved = reserved
+	e.stats.MsgReserved = reserved + 1 // the request that asks for it
 	e.stats.MsgQueueAvail = uint32(e.ring.Avail(e.lane()))
 	return &e.stats
 }

@@ -84,6 +84,7 @@ func (operational) onMerge(r *Ring) {
 	}
 	m := wire.MergeDetect{Header: wire.Header{Node: r.self}, From: r.self, Ring: r.member.ring}
 	r.stats.MembMergeDetectTx++
+	r.stats.countRx(wire.TypeMergeDetect)
 	r.send(0, r.out.build(&m))
 }
 

@@ -59,6 +59,7 @@ func (r *Ring) serveRtr(t *wire.Token, allowed int) int {
 			i++
 			continue
 		}
+		r.stats.countRx(wire.TypeMcast)
 		r.send(0, pkt.B)
 		t.RemoveRtr(i)
 		r.stats.McastRetx++

@@ -51,6 +51,8 @@ type tokenRecord struct {
 	backlog uint32
 }
 
+// countRx counts a message that came. A multicast of this node counts when it is
+// sent: the original's comes back to it from the network.
 func (s *statistics) countRx(t wire.Type) {
 	switch t {
 	case wire.TypeToken:

@@ -137,6 +137,7 @@ func (r *Ring) multicast(t *wire.Token, q *sortQueue, pkt *Packet) {
 	if r.order.high.Before(t.Seq) {
 		r.order.high = t.Seq
 	}
+	r.stats.countRx(wire.TypeMcast)
 	r.send(0, pkt.B)
 }
 
@@ -291,6 +292,7 @@ func (r *Ring) CancelHold(now time.Time) {
 	r.token.held = false
 	m := wire.HoldCancel{Header: wire.Header{Node: r.self}, Ring: r.member.ring}
 	r.stats.TokenHoldCancelTx++
+	r.stats.countRx(wire.TypeHoldCancel)
 	r.send(0, r.out.build(&m))
 	r.holdCancelled()
 }

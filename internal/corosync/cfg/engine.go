@@ -80,7 +80,7 @@ func (s *Service) Engine() *service.Engine {
 			wire.ReqLocalGet:        free(mar.ReqSize, s.localGet),
 			wire.ReqReloadConfig:    flow(mar.ReqSize, s.reloadConfig),
 			wire.ReqReopenLogFiles:  free(mar.ReqSize, s.reopenLogs),
-			wire.ReqNodeStatusGet:   flow(wire.NodeStatusReqSize, s.nodeStatus),
+			wire.ReqNodeStatusGet:   free(wire.NodeStatusReqSize, s.nodeStatus),
 			wire.ReqTrackStart:      flow(wire.TrackReqSize, s.trackStart),
 			wire.ReqTrackStop:       flow(mar.ReqSize, s.trackStop),
 		},

@@ -293,6 +293,43 @@ func TestShutdownAsksTrackers(t *testing.T) {
 	}
 }
 
+// TestShutdownRepliesOfOthers: a client that does not track on this connection may
+// answer for one that does; who answers twice has changed its mind.
+func TestShutdownRepliesOfOthers(t *testing.T) {
+	for _, x := range []struct {
+		name     string
+		trackers int
+		own      []wire.ShutdownAnswer // of the first tracker
+		others   []wire.ShutdownAnswer
+		want     service.Error // 0: not decided
+	}{
+		{name: "no", trackers: 1, others: []wire.ShutdownAnswer{0}, want: service.ErrBusy},
+		{name: "yes", trackers: 1, others: []wire.ShutdownAnswer{1}, want: service.OK},
+		{name: "yes for one of two", trackers: 2, others: []wire.ShutdownAnswer{1}},
+		{name: "both", trackers: 2, own: []wire.ShutdownAnswer{1}, others: []wire.ShutdownAnswer{1}, want: service.OK},
+		{name: "one against", trackers: 2, own: []wire.ShutdownAnswer{1}, others: []wire.ShutdownAnswer{0}, want: service.ErrBusy},
+		{name: "twice", trackers: 2, own: []wire.ShutdownAnswer{0, 1}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			c, _ := cluster(t)
+			by, trackers := votes(t, c, x.trackers, wire.ShutdownRequest)
+			for _, a := range x.own {
+				say(c, trackers[0], a)
+			}
+			other := c.Connect(1, service.CFG)
+			for _, a := range x.others {
+				say(c, other, a)
+				if got := answer(t, other); got != service.OK {
+					t.Errorf("reply: %v", got)
+				}
+			}
+			if got := answer(t, by); got != x.want {
+				t.Errorf("answer %v, want %v", got, x.want)
+			}
+		})
+	}
+}
+
 func TestShutdownOneAtATime(t *testing.T) {
 	c, nodes := cluster(t)
 	by, trackers := votes(t, c, 1, wire.ShutdownRequest)

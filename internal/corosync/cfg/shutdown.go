@@ -35,6 +35,9 @@ type shutdown struct {
 	by       service.Conn // nil: no attempt
 	flags    wire.ShutdownFlags
 	timer    service.Timer
+	// others counts the answers of clients that do not track: each stands for one of
+	// a tracker, so that a process may be asked on one connection and answer on another.
+	othersYes, othersNo int
 }
 
 func (d *shutdown) stop() {
@@ -120,6 +123,7 @@ func (s *Service) tryShutdown(c service.Conn, msg []byte) {
 		return
 	}
 	d.by, d.flags = c, wire.ShutdownFlags(flags)
+	d.othersYes, d.othersNo = 0, 0
 	for _, t := range d.trackers {
 		t.vote = unasked
 		if t.conn.Handle() != c.Handle() {
@@ -159,31 +163,38 @@ func (s *Service) replyToShutdown(c service.Conn, msg []byte) {
 		s.reply(c, wire.ResReplyToShutdown, service.ErrAccess)
 		return
 	}
-	if t := d.find(c); t != nil {
+	agrees := wire.ShutdownAnswer(answer) != wire.ShutdownNo
+	switch t := d.find(c); {
+	case t != nil && agrees:
+		t.vote = yes
+	case t != nil:
 		t.vote = no
-		if wire.ShutdownAnswer(answer) != wire.ShutdownNo {
-			t.vote = yes
-		}
+	case agrees:
+		d.othersYes++
+	default:
+		d.othersNo++
 	}
 	s.decide(false)
 	s.reply(c, wire.ResReplyToShutdown, service.OK)
 }
 
-// decide ends the attempt once nobody is left to answer, or the time is over.
+// decide ends the attempt once as many have answered as were asked, or the time is over.
 func (s *Service) decide(timeout bool) {
 	d := &s.shutdown
-	if d.by == nil || d.count(open) > 0 && !timeout {
+	asked := d.count(open) + d.count(yes) + d.count(no)
+	agree, against := d.count(yes)+d.othersYes, d.count(no)+d.othersNo
+	if d.by == nil || agree+against < asked && !timeout {
 		return
 	}
 	d.stop()
-	c, against := d.by, d.count(no)+d.count(open)
+	c := d.by
 	d.by = nil
 	status := service.OK
-	if against > 0 && d.flags != wire.ShutdownRegardless {
+	if agree < asked && d.flags != wire.ShutdownRegardless {
 		status = service.ErrBusy
 	} else {
 		status = code(s.sendShutdown())
 	}
-	s.logf(service.LevelDebug, "shutdown decision is: (yes count: %d, no count: %d) flags=%x", d.count(yes), against, d.flags)
+	s.logf(service.LevelDebug, "shutdown decision is: (yes count: %d, no count: %d) flags=%x", agree, against, d.flags)
 	s.reply(c, wire.ResTryShutdown, status)
 }

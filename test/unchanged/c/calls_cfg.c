@@ -83,6 +83,20 @@ static void vote(corosync_cfg_handle_t h, corosync_cfg_shutdown_flags_t flags, c
 	say("try_shutdown %d: %d", flags, WEXITSTATUS(status));
 }
 
+/* stranger answers for a tracker, on a handle that does not track itself. */
+static void stranger(corosync_cfg_handle_t h) {
+	int before = asked, status = 0;
+	pid_t pid = fork();
+	if (pid == 0) _exit(corosync_cfg_try_shutdown(start(), COROSYNC_CFG_SHUTDOWN_FLAG_REQUEST));
+	until(h, before + 1);
+	double asked_at = now();
+	corosync_cfg_handle_t other = start();
+	say("replyto_shutdown of a stranger: %d", corosync_cfg_replyto_shutdown(other, COROSYNC_CFG_SHUTDOWN_FLAG_NO));
+	corosync_cfg_finalize(other);
+	waitpid(pid, &status, 0);
+	say("try_shutdown: %d %s", WEXITSTATUS(status), now() - asked_at < 4 ? "at once" : "at the timeout");
+}
+
 int main(int argc, char **argv) {
 	(void)argv;
 	corosync_cfg_handle_t h;
@@ -134,6 +148,7 @@ int main(int argc, char **argv) {
 	say("replyto_shutdown of no question: %d", corosync_cfg_replyto_shutdown(h, COROSYNC_CFG_SHUTDOWN_FLAG_NO));
 	say("trackstart: %d %d", corosync_cfg_trackstart(h, 0), corosync_cfg_trackstart(h, CS_TRACK_CHANGES));
 	vote(h, COROSYNC_CFG_SHUTDOWN_FLAG_REQUEST, COROSYNC_CFG_SHUTDOWN_FLAG_NO);
+	stranger(h);
 	say("trackstop: %d %d", corosync_cfg_trackstop(h), corosync_cfg_trackstop(h));
 	say("finalize: %d %d", corosync_cfg_finalize(h), corosync_cfg_finalize(h));
 	say("local_get after finalize: %d", corosync_cfg_local_get(h, &id));
