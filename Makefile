@@ -6,7 +6,7 @@ GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 PKGVERSION = 0.1.0+git$(shell git rev-list --count HEAD).$(shell git rev-parse --short=8 HEAD)
 
-.PHONY: help build deps deps-demo packages check staticcheck cover demo test e2e test-long test-fresh race fuzz-smoke bench bench-scheduler bench-go clean
+.PHONY: help build deps deps-demo packages check staticcheck cover cover-decoders demo test e2e test-long test-fresh race fuzz-smoke bench bench-scheduler bench-go clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ test-fresh: deps ## build, demo and test in a debootstrap tree, as on a new mach
 
 cover: deps build ## which statements the tests reach: make cover PKG=./pengine (COVERPROFILE=FILE for go tool cover)
 	@$(GO) run ./test/run -cover $(or $(PKG),./pengine)
+
+cover-decoders: ## what the tests reach of everything that reads what others wrote; fails below 90 % of the blocks
+	@$(GO) run ./test/run -decoders
 
 race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -short -timeout=30m ./...

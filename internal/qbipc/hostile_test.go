@@ -96,23 +96,25 @@ func TestTooManyClients(t *testing.T) {
 // TestStrayBytes: bytes in the stream without requests wake the server for
 // nothing; it puts up with some and drops a client that sends many.
 func TestStrayBytes(t *testing.T) {
-	ts := startServer(t, Options{})
-	c := ts.dial()
-	junk := make([]byte, maxStrayBytes)
-	if _, err := unix.Write(c.sock, junk); err != nil {
-		t.Fatal(err)
-	}
-	testwait.For(t, 5*time.Second, "the bytes to be eaten", func() (ok bool) {
-		ts.do(func() { ok = ts.srv.conns[0].stray == len(junk) })
-		return ok
+	bothWires(t, func(t *testing.T, o Options) {
+		ts := startServer(t, o)
+		c := ts.dial()
+		junk := make([]byte, maxStrayBytes)
+		if _, err := unix.Write(c.sock, junk); err != nil {
+			t.Fatal(err)
+		}
+		testwait.For(t, 5*time.Second, "the bytes to be eaten", func() (ok bool) {
+			ts.do(func() { ok = ts.srv.conns[0].stray == len(junk) })
+			return ok
+		})
+		if _, err := c.Request(request(idEcho, nil), 10*time.Second); err != nil {
+			t.Errorf("request: %v", err)
+		}
+		if _, err := unix.Write(c.sock, junk); err != nil {
+			t.Fatal(err)
+		}
+		testwait.For(t, 5*time.Second, "the end of the client", func() bool { return ts.conns() == 0 })
 	})
-	if _, err := c.Request(request(idEcho, nil), 10*time.Second); err != nil {
-		t.Errorf("request: %v", err)
-	}
-	if _, err := unix.Write(c.sock, junk); err != nil {
-		t.Fatal(err)
-	}
-	testwait.For(t, 5*time.Second, "the end of the client", func() bool { return ts.conns() == 0 })
 }
 
 // TestNoise: what clients can make the server log is limited per second.

@@ -115,9 +115,21 @@ func writeProfile(name string, blocks map[string]block) error {
 // coverTable shows for each package how many of its statements and of its blocks,
 // each arm of a branch being one, were reached.
 func coverTable(blocks map[string]block, out io.Writer) {
-	type sum struct{ statements, reached, blocks, reachedBlocks int }
-	var names []string
-	sums := map[string]sum{}
+	names, sums := packageSums(blocks)
+	fmt.Fprintln(out, "| package | statements | reached | blocks | reached |\n|---|---:|---:|---:|---:|")
+	for _, name := range names {
+		s := sums[name]
+		short := strings.TrimPrefix(name, module)
+		fmt.Fprintf(out, "| %s | %d | %.1f %% | %d | %.1f %% |\n", short, s.statements, percent(s.reached, s.statements), s.blocks, percent(s.reachedBlocks, s.blocks))
+	}
+}
+
+// sum is what was reached of a package, or of all together.
+type sum struct{ statements, reached, blocks, reachedBlocks int }
+
+// packageSums adds blocks up by package and together; names are sorted.
+func packageSums(blocks map[string]block) (names []string, sums map[string]sum) {
+	sums = map[string]sum{}
 	for at, k := range blocks {
 		file, _, _ := strings.Cut(at, ":")
 		for _, name := range []string{path.Dir(file), "together"} {
@@ -133,12 +145,7 @@ func coverTable(blocks map[string]block, out io.Writer) {
 		}
 	}
 	slices.Sort(names)
-	fmt.Fprintln(out, "| package | statements | reached | blocks | reached |\n|---|---:|---:|---:|---:|")
-	for _, name := range names {
-		s := sums[name]
-		short := strings.TrimPrefix(name, "github.com/pacesync/pacesync/")
-		fmt.Fprintf(out, "| %s | %d | %.1f %% | %d | %.1f %% |\n", short, s.statements, percent(s.reached, s.statements), s.blocks, percent(s.reachedBlocks, s.blocks))
-	}
+	return names, sums
 }
 
 func percent(part, of int) float64 { return 100 * float64(part) / float64(of) }

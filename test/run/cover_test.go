@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,5 +30,36 @@ func TestCoverTable(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
+	}
+}
+
+// TestDecoders: files beside a decoder do not count, and one that is reached too
+// little is named.
+func TestDecoders(t *testing.T) {
+	blocks := map[string]block{module + "internal/qbipc/client.go:1.1,2.2": {1, false}, module + "cpg/group.go:1.1,2.2": {1, false}}
+	for _, d := range decoders() {
+		name := "x.go"
+		if d.files != nil {
+			name = d.files[0]
+		}
+		if _, err := os.Stat(filepath.Join("../..", d.pkg)); err != nil {
+			t.Error(err)
+		}
+		for _, f := range d.files {
+			if _, err := os.Stat(filepath.Join("../..", d.pkg, f)); err != nil {
+				t.Error(err)
+			}
+		}
+		for i := range 10 {
+			blocks[fmt.Sprintf("%s%s/%s:%d.1,2.2", module, d.pkg, name, i)] = block{1, i > 0}
+		}
+	}
+	onlyDecoders(blocks)
+	if err := tooLittle(blocks); err != nil || len(blocks) != 10*len(decoders()) {
+		t.Errorf("%v, %d blocks", err, len(blocks))
+	}
+	blocks[module+"cpg/wire/x.go:5.1,2.2"] = block{1, false}
+	if err := tooLittle(blocks); err == nil || !strings.Contains(err.Error(), ": cpg/wire") {
+		t.Errorf("%v, want cpg/wire", err)
 	}
 }

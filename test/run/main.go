@@ -102,9 +102,16 @@ func main() {
 	part := flag.String("long", "", "run this part in full count; `?` lists the parts")
 	fuzz := flag.Duration("fuzz", 0, "run every fuzz target for this long")
 	covered := flag.String("cover", "", "measure which statements under this folder the tests reach")
+	ofDecoders := flag.Bool("decoders", false, "measure which blocks of the decoders their tests reach")
 	flag.Parse()
 	var steps []step
 	switch {
+	case *ofDecoders:
+		if err := coverDecoders(os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	case *covered != "":
 		if err := cover(*covered, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -103,3 +103,20 @@ func TestHeaderRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestPacketTypes: each type has a name for logs, and a type that nobody reads is
+// never written.
+func TestPacketTypes(t *testing.T) {
+	names := map[PacketType]string{TypeData: "data", TypePing: "ping", TypePong: "pong", TypePMTUD: "pmtud", TypePMTUDReply: "pmtud reply", 0x85: "type 133"}
+	for typ, want := range names {
+		if typ.String() != want {
+			t.Errorf("%#x is %q, want %q", uint8(typ), typ, want)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a packet of type 133 was written")
+		}
+	}()
+	(&Header{Type: 0x85}).append(nil)
+}

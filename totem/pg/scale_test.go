@@ -11,7 +11,7 @@ import (
 // TestColdStartOfMany: many nodes that start at the same moment find into one
 // ring soon, without a storm of join messages.
 func TestColdStartOfMany(t *testing.T) {
-	const nodes = 32
+	const nodes = 64
 	var ids []wire.NodeID
 	for i := range nodes {
 		ids = append(ids, wire.NodeID(i+1))
