@@ -25,11 +25,11 @@ type Membership struct {
 func (n *Node) Membership(ctx context.Context) Membership {
 	// The tool's status is 2 without quorum: its text counts.
 	res, _ := n.Exec(ctx, "corosync-quorumtool", "-s")
-	return parseMembership(res.Stdout)
+	return ParseMembership(res.Stdout)
 }
 
-// parseMembership reads the text of corosync-quorumtool -s (tools/corosync-quorumtool.c: show_status).
-func parseMembership(text string) Membership {
+// ParseMembership reads the text of corosync-quorumtool -s (tools/corosync-quorumtool.c: show_status).
+func ParseMembership(text string) Membership {
 	var m Membership
 	table := false
 	for line := range strings.Lines(text) {

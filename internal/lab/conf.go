@@ -15,6 +15,7 @@ type Conf struct {
 	Quorum    []string
 	Logging   []string
 	Node      []string // in every node entry
+	Votes     []int    // quorum_votes by node, from the first on; beyond: no line
 	System    []string // no line: no section
 	IPv6      bool     // the nodes' addresses are those of IPv6
 	// Interfaces has, by link, the lines of its interface section, such as
@@ -61,10 +62,13 @@ func (c Conf) Render(name string, nodes []*Node, networks int) string {
 		}
 	})
 	section("", "nodelist", nil, func() {
-		for _, n := range nodes {
+		for i, n := range nodes {
 			lines := []string{"name: " + n.Name(), fmt.Sprintf("nodeid: %d", n.ID())}
 			for k := range networks {
 				lines = append(lines, fmt.Sprintf("ring%d_addr: %s", k, addr(n, k)))
+			}
+			if i < len(c.Votes) {
+				lines = append(lines, fmt.Sprintf("quorum_votes: %d", c.Votes[i]))
 			}
 			section("  ", "node", append(lines, c.Node...))
 		}

@@ -83,7 +83,7 @@ func TestConfRender(t *testing.T) {
 }
 
 func TestParseMembership(t *testing.T) {
-	got := parseMembership(`Quorum information
+	got := ParseMembership(`Quorum information
 ------------------
 Date:             Sun Nov 22 13:00:00 2026
 Quorum provider:  corosync_votequorum
@@ -109,7 +109,7 @@ Membership information
 	if got.Ring != "1.c" || got.Quorate || got.Votes != 1 || got.Expected != 3 || got.Quorum != 2 || !slices.Equal(got.Members, []int{1, 2}) {
 		t.Errorf("got %+v", got)
 	}
-	if got := parseMembership("Cannot initialize QUORUM service\n"); got.Ring != "" || got.Members != nil {
+	if got := ParseMembership("Cannot initialize QUORUM service\n"); got.Ring != "" || got.Members != nil {
 		t.Errorf("no daemon: got %+v", got)
 	}
 }

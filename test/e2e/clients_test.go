@@ -222,6 +222,11 @@ func startMix(t *testing.T, ctx context.Context, m mix, conf lab.Conf) *lab.Lab 
 func upMix(t *testing.T, m mix, networks int, others ...lab.NodeSpec) *lab.Lab {
 	t.Helper()
 	labtest.Corosync(t)
+	return labtest.Up(t, lab.Options{Nodes: append(m.specs(), others...), Networks: networks})
+}
+
+// specs are the members of a mix.
+func (m mix) specs() []lab.NodeSpec {
 	specs := make([]lab.NodeSpec, cmp.Or(m.nodes, 3))
 	for i := range specs {
 		specs[i].Name = fmt.Sprintf("n%d", i+1)
@@ -229,7 +234,7 @@ func upMix(t *testing.T, m mix, networks int, others ...lab.NodeSpec) *lab.Lab {
 			specs[i].Corosync = lab.Ours
 		}
 	}
-	return labtest.Up(t, lab.Options{Nodes: append(specs, others...), Networks: networks})
+	return specs
 }
 
 // startConf writes the configuration, starts all members and waits for their ring.
