@@ -2,12 +2,16 @@ package nspawn
 
 import (
 	"bytes"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pacesync/pacesync/internal/lab/labtest"
+	"github.com/pacesync/pacesync/internal/testneed"
 )
 
 // TestPackage: a new machine, our package, systemctl. A resource of systemd and
@@ -71,5 +75,46 @@ func TestReproducible(t *testing.T) {
 	first, second := buildDeb(t), buildDeb(t)
 	if !bytes.Equal(first, second) {
 		t.Error("two packages of one binary differ")
+	}
+	sameFiles(t, first)
+}
+
+// notOurs are files of Debian's packages that ours has not (docs/compatibility.md).
+var notOurs = regexp.MustCompile(`^/etc/init\.d/|^/usr/lib/ocf/|^/usr/sbin/fence_|^/usr/share/(augeas|lintian|doc)/|^/usr/share/corosync/xml2conf\.xsl$|/(fence_(legacy|watchdog)|ocf_\w+)\.\d\.gz$`)
+
+// sameFiles: the package has every file of Debian's packages that it stands for, at
+// the same path.
+func sameFiles(t *testing.T, deb []byte) {
+	file := filepath.Join(t.TempDir(), "x.deb")
+	if err := os.WriteFile(file, deb, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	contents, err := exec.Command("dpkg-deb", "-c", file).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for line := range strings.Lines(string(contents)) {
+		if fields := strings.Fields(line); len(fields) > 5 {
+			have[strings.TrimPrefix(fields[5], ".")] = true
+		}
+	}
+	theirs, err := exec.Command("dpkg", "-L", "corosync", "corosync-notifyd", "corosync-vqsim", "pacemaker").Output()
+	if err != nil {
+		testneed.Missing(t, "Debian's packages (make deps)")
+	}
+	seen := 0
+	for line := range strings.Lines(string(theirs)) {
+		path := strings.TrimSpace(line)
+		if info, err := os.Stat(path); err != nil || info.IsDir() || notOurs.MatchString(path) {
+			continue
+		}
+		seen++
+		if !have[path] {
+			t.Errorf("the package lacks %s", path)
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d files of Debian's packages seen", seen)
 	}
 }

@@ -30,7 +30,7 @@ wrong, with the file and line and what was probably meant; the daemon does the s
 - Unknown keys and sections are kept as strings in cmap and mean nothing to the daemon.
 
 Each option is a key in cmap with the given type. N is a number: of the link (linknumber) in totem.interface, of the
-node's position in nodelist, counted from 0 in the order of the file; NAME and M are names and counts. The column *takes effect*: **at once** with
+node's position in nodelist, counted from 0 in the order of the file; NAME and M are names and counts. What it says of when it takes effect: **at once** with
 corosync-cmapctl and with corosync-cfgtool -R, **reload** with corosync-cfgtool -R, **restart** when the daemon starts.
 Times are in milliseconds unless the text says otherwise; 0 means the default except where 0 is named.
 
@@ -39,6 +39,31 @@ are marked with *.
 `
 
 const docOutro = `
+## Example
+
+    totem {
+      version: 2
+      cluster_name: demo
+      crypto_cipher: aes256
+      crypto_hash: sha256
+    }
+    nodelist {
+      node {
+        name: n1
+        nodeid: 1
+        ring0_addr: 192.0.2.1
+      }
+      node {
+        name: n2
+        nodeid: 2
+        ring0_addr: 192.0.2.2
+      }
+    }
+    quorum {
+      provider: corosync_votequorum
+      two_node: 1
+    }
+
 ## Which node am I
 
 The daemon looks for itself in the nodelist: a node whose name or ring0_addr is the host name; then the host name with its
