@@ -280,9 +280,10 @@ func (v *Vote) setVotes(c *Config) {
 			nodeExpected += uint32(deviceVotes)
 		}
 	}
-	// Upstream takes a barrier of 0 too, so that without a nodelist a node that
-	// tracks for the first time expects no votes and is quorate alone.
-	if v.tracking && (v.trackingBarrier != 0 || v.literal) {
+	// The barrier replaces quorum.expected_votes even when it is 0, as upstream: the
+	// nodelist counts then. Without one, a node that tracks for the first time would
+	// expect no votes and be quorate alone.
+	if v.tracking && (v.trackingBarrier != 0 || v.literal || c.Nodes != nil) {
 		expected = v.trackingBarrier
 	}
 	if c.Nodes != nil {

@@ -578,13 +578,23 @@ func TestAgainstModel(t *testing.T) {
 		}
 		for _, r := range list {
 			for _, r.literal = range []bool{false, true} {
-				b := newBoth(t, r, rng.IntN(2) == 0)
-				for range 12 {
-					m := b.moves()
-					b.play(t, m[rng.IntN(len(m))])
-				}
+				r.walkRandomly(t, rng, 0)
+				r.walkRandomly(t, rng, 1+rng.IntN(n+1))
 			}
 		}
 		t.Logf("%d nodes: %d sets of options", n, len(list))
 	}
+}
+
+// walkRandomly plays twelve random events, with quorum.expected_votes if that fits.
+func (r *rules) walkRandomly(t testing.TB, rng *rand.Rand, expected int) {
+	r.expectedSet = expected
+	if r.fits(t) {
+		b := newBoth(t, r, rng.IntN(2) == 0)
+		for range 12 {
+			m := b.moves()
+			b.play(t, m[rng.IntN(len(m))])
+		}
+	}
+	r.expectedSet = 0
 }

@@ -102,7 +102,7 @@ func (s *spec) boot(r *rules, i int, out *[]note) {
 			me.expects += n.dev
 		}
 	}
-	if r.expectedSet != 0 {
+	if r.expectedSet != 0 && !r.tracking && !r.downscale {
 		me.expects = r.expectedSet
 	}
 	if r.tracking || r.downscale {
