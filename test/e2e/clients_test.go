@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -22,33 +20,13 @@ import (
 	"github.com/pacesync/pacesync/internal/testwait"
 )
 
-// buildClients compiles clients/*.c against Debian's unchanged libraries, once.
-var buildClients = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "pacesync-e2e-")
-	if err != nil {
-		return "", err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { // other users run them too
-		return "", err
-	}
-	sources, err := filepath.Glob("clients/*.c")
-	if err != nil || len(sources) == 0 {
-		return "", errors.Join(err, errors.New("no clients/*.c"))
-	}
-	for _, src := range sources {
-		bin := filepath.Join(dir, strings.TrimSuffix(filepath.Base(src), ".c"))
-		out, err := exec.Command("gcc", "-O2", "-Wall", "-Werror", "-o", bin, src, "-lcpg", "-lquorum", "-lvotequorum").CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("gcc %s: %w\n%s", src, err, out)
-		}
-	}
-	return dir, nil
-})
+// clients are clients/*.c.
+var clients = labtest.Programs{Sources: "clients", Flags: []string{"-O2", "-lcpg", "-lquorum", "-lvotequorum"}}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := buildClients(); err == nil && os.Getenv("E2E") != "" {
-		os.RemoveAll(dir)
+	if err := clients.Remove(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)
 }
@@ -57,7 +35,7 @@ func TestMain(m *testing.M) {
 func clientProgram(t *testing.T, name string) string {
 	t.Helper()
 	labtest.Need(t, "/usr/bin/gcc", "/usr/include/corosync/cpg.h", "/usr/include/corosync/votequorum.h")
-	dir, err := buildClients()
+	dir, err := clients.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}

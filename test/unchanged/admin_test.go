@@ -29,7 +29,7 @@ var pcsCommands = []string{
 var crmCommands = []string{
 	"crm corosync status",
 	"crm corosync status quorum",
-	"crm corosync status cpg",
+	"crm corosync status ring",
 	"crm corosync status qdevice",
 	"crm corosync show",
 	"crm corosync get quorum.provider",
@@ -37,11 +37,23 @@ var crmCommands = []string{
 	"crm corosync get no.such.key",
 	"crm corosync set totem.token 1500",
 	"crm corosync get totem.token",
-	"crm corosync diff",
 	"crm corosync reload",
 	"corosync-cmapctl -g runtime.config.totem.token",
+	"crm corosync get nodelist.node.name",
+	"corosync-cfgtool -R",
+	"corosync-cmapctl nodelist.",
 	"crm cluster status",
 }
+
+// systemctl answers what crmsh asks of systemd, which labs do not run, by the
+// processes.
+const systemctl = `#!/bin/sh
+case $1 in
+is-active) pidof -s "${2%.service}" >/dev/null && echo active || { echo inactive; exit 3; } ;;
+show) for unit; do :; done; pidof -s "${unit%.service}" >/dev/null && printf 'UnitFileState=enabled\nActiveState=active\nSubState=running\n' ;;
+*) echo "systemctl $*: not asked before" >&2; exit 1 ;;
+esac
+`
 
 // TestPcs and TestCrm: pcs and crmsh say of our daemon what they say of
 // Debian's, and do the same to it.
@@ -63,8 +75,11 @@ func playAdmin(t *testing.T, commands []string) {
 	both(t, func(t *testing.T, daemon lab.Impl) map[string]said {
 		r := newRing(t, daemon, 2, lab.Conf{Totem: []string{"cluster_name: administered"}}, "")
 		told := map[string]said{}
+		if s := r.shell("n1", "mkdir /run/stand-in && cat >/run/stand-in/systemctl <<'END' && chmod +x /run/stand-in/systemctl\n"+systemctl+"END\n"); s.status != 0 {
+			t.Fatal(s)
+		}
 		for _, c := range commands {
-			told[c] = adminMask(r.shell("n1", "timeout 150 "+c))
+			told[c] = adminMask(r.shell("n1", "PATH=/run/stand-in:$PATH timeout 150 "+c))
 		}
 		return told
 	})

@@ -2,13 +2,10 @@ package unchanged
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,35 +13,15 @@ import (
 	"github.com/pacesync/pacesync/internal/lab/labtest"
 )
 
-// programs compiles c/*.c against Debian's unchanged libraries, once. Each
-// program is linked with the library that its name says, or with all.
-var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "pacesync-unchanged-")
-	if err != nil {
-		return "", err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { // other users run them too
-		return "", err
-	}
-	sources, err := filepath.Glob("c/*.c")
-	if err != nil || len(sources) == 0 {
-		return "", errors.Join(err, errors.New("no c/*.c"))
-	}
-	for _, src := range sources {
-		bin := filepath.Join(dir, strings.TrimSuffix(filepath.Base(src), ".c"))
-		args := []string{"-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result", "-o", bin, src}
-		args = append(args, "-lcpg", "-lcmap", "-lquorum", "-lvotequorum", "-lcfg", "-lsam")
-		if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("gcc %s: %w\n%s", src, err, out)
-		}
-	}
-	return dir, nil
-})
+// programs are c/*.c, each with all libraries.
+var programs = labtest.Programs{Sources: "c", Flags: []string{
+	"-O1", "-Wextra", "-Wno-unused-result", "-lcpg", "-lcmap", "-lquorum", "-lvotequorum", "-lcfg", "-lsam",
+}}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := programs(); err == nil && os.Getenv("E2E") != "" {
-		os.RemoveAll(dir)
+	if err := programs.Remove(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)
 }
@@ -54,7 +31,7 @@ func built(t *testing.T) string {
 	t.Helper()
 	labtest.Corosync(t)
 	labtest.Need(t, "/usr/bin/gcc", "/usr/include/corosync/sam.h", "/usr/include/corosync/cpg.h")
-	dir, err := programs()
+	dir, err := programs.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,9 +45,9 @@ type ring struct {
 	ctx context.Context
 }
 
-// newRing builds a lab of that many nodes and starts its ring. extra is put
+// newRingOf builds a lab of that many nodes and configures its ring. extra is put
 // behind corosync.conf.
-func newRing(t *testing.T, daemon lab.Impl, nodes int, conf lab.Conf, extra string) *ring {
+func newRingOf(t *testing.T, daemon lab.Impl, nodes int, conf lab.Conf, extra string) *ring {
 	t.Helper()
 	specs := make([]lab.NodeSpec, nodes)
 	for i := range specs {
@@ -79,10 +56,29 @@ func newRing(t *testing.T, daemon lab.Impl, nodes int, conf lab.Conf, extra stri
 	r := &ring{labtest.Up(t, lab.Options{Nodes: specs}), t, labtest.Context(t, 10*time.Minute)}
 	conf.Totem = append([]string{"token: 1000"}, conf.Totem...)
 	r.configure(conf, extra)
+	return r
+}
+
+// newRing is newRingOf, and starts it.
+func newRing(t *testing.T, daemon lab.Impl, nodes int, conf lab.Conf, extra string) *ring {
+	t.Helper()
+	r := newRingOf(t, daemon, nodes, conf, extra)
 	if err := r.StartRing(r.ctx, r.Nodes()...); err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// start starts corosync on a node and waits until it serves.
+func (r *ring) start(name string) {
+	r.t.Helper()
+	n := r.Node(name)
+	if err := n.Start(r.ctx, lab.PartCorosync); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := n.WaitServe(r.ctx); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // configure writes corosync.conf on all nodes.

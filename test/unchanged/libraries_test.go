@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -46,10 +47,10 @@ func playLibraries(t *testing.T, conf string, n counts) {
 		r := newRing(t, daemon, 2, lab.Conf{}, conf)
 		told := map[string]said{}
 		for _, p := range []string{"calls_cpg", "calls_cmap", "calls_quorum", "calls_votequorum", "calls_sam", "calls_cfg"} {
-			told[p] = r.run("n1", dir+"/"+p)
+			told[p] = waitsMask(r.run("n1", dir+"/"+p))
 		}
 		r.shell("n1", "corosync-cmapctl -s uidgid.uid.4242 u8 1")
-		told["calls_cpg of another user"] = r.run("n1", "setpriv", "--reuid", "4242", "--regid", "4242", "--clear-groups", dir+"/calls_cpg")
+		told["calls_cpg of another user"] = waitsMask(r.run("n1", "setpriv", "--reuid", "4242", "--regid", "4242", "--clear-groups", dir+"/calls_cpg"))
 		for _, s := range n.slow {
 			// How much it had taken before it began is chance.
 			told["slow "+s] = r.shell("n1", dir+"/slow "+s+" | sed 's/, taken .*//'")
@@ -58,6 +59,14 @@ func playLibraries(t *testing.T, conf string, n counts) {
 		told["end"] = r.run("n1", dir+"/calls_cfg", "end")
 		return told
 	})
+}
+
+// waitsMask hides a remark of libcpg (lib/cpg.c: send_fragments): before it sends
+// the next piece of a large message it waits while the ring's queue is three
+// quarters full. Whether it is depends on who is faster, the client or the ring.
+func waitsMask(s said) said {
+	s.text = regexp.MustCompile(`(?m)^sleep\. counter=\d+\n`).ReplaceAllString(s.text, "")
+	return s
 }
 
 // kills runs the killed clients and judges what is left of them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,13 +17,20 @@ import (
 // corosync-qnetd.
 type arbiter struct {
 	*ring
+	tls  bool // the hosts show each other certificates
 	told map[string]said
 }
 
-// deviceConf is a quorum device of model net without TLS; lines go into its net
-// section, behind follows it.
+// overTLS is a line of the net section.
+const overTLS = "tls: required"
+
+// deviceConf is a quorum device of model net, without TLS unless told; lines go into
+// its net section, behind follows it.
 func deviceConf(host string, votes int, lines []string, behind string) string {
-	return fmt.Sprintf("quorum {\n  device {\n    model: net\n    votes: %d\n    timeout: 3000\n    sync_timeout: 4000\n    net {\n      host: %s\n      tls: off\n      %s\n    }\n%s  }\n}\n",
+	if !slices.Contains(lines, overTLS) {
+		lines = append([]string{"tls: off"}, lines...)
+	}
+	return fmt.Sprintf("quorum {\n  device {\n    model: net\n    votes: %d\n    timeout: 3000\n    sync_timeout: 4000\n    net {\n      host: %s\n      %s\n    }\n%s  }\n}\n",
 		votes, host, strings.Join(lines, "\n      "), behind)
 }
 
@@ -35,8 +43,11 @@ func newArbiter(t *testing.T, daemon lab.Impl, nodes, votes int, lines []string,
 	}
 	specs = append(specs, lab.NodeSpec{Host: true})
 	l := labtest.Up(t, lab.Options{Nodes: specs})
-	a := &arbiter{&ring{l, t, labtest.Context(t, 10*time.Minute)}, map[string]said{}}
+	a := &arbiter{&ring{l, t, labtest.Context(t, 10*time.Minute)}, slices.Contains(lines, overTLS), map[string]said{}}
 	a.configure(lab.Conf{Totem: []string{"token: 1000", "cluster_name: arbitrated"}}, deviceConf(l.Node("h1").Addr(0), votes, lines, behind))
+	if a.tls {
+		a.certify()
+	}
 	a.qnetd()
 	for _, n := range l.Members() {
 		a.node(n.Name())
@@ -50,7 +61,11 @@ func newArbiter(t *testing.T, daemon lab.Impl, nodes, votes int, lines []string,
 // qnetd starts corosync-qnetd on the host.
 func (a *arbiter) qnetd() {
 	a.t.Helper()
-	if s := a.shell("h1", "mkdir -p /run/corosync-qnetd && corosync-qnetd -s off -S dpd_interval=1000"); s.status != 0 {
+	tls := "-s off"
+	if a.tls {
+		tls = "-s req -c on"
+	}
+	if s := a.shell("h1", "mkdir -p /run/corosync-qnetd && corosync-qnetd "+tls+" -S dpd_interval=1000"); s.status != 0 {
 		a.t.Fatalf("corosync-qnetd: %v", s)
 	}
 }
@@ -58,15 +73,27 @@ func (a *arbiter) qnetd() {
 // node starts corosync and corosync-qdevice on a node.
 func (a *arbiter) node(name string) {
 	a.t.Helper()
-	n := a.Node(name)
-	if err := n.Start(a.ctx, lab.PartCorosync); err != nil {
-		a.t.Fatal(err)
-	}
-	if err := n.WaitServe(a.ctx); err != nil {
-		a.t.Fatal(err)
-	}
+	a.start(name)
 	if s := a.shell(name, "mkdir -p /run/corosync-qdevice && corosync-qdevice"); s.status != 0 {
 		a.t.Fatalf("corosync-qdevice on %s: %v", name, s)
+	}
+}
+
+// certify has the tools of the device make the certificates: of an authority on the
+// host, and of the cluster, on both sides (corosync-qdevice-net-certutil(8)).
+func (a *arbiter) certify() {
+	a.t.Helper()
+	const qnetd, net, cluster = "/etc/corosync/qnetd", "/etc/corosync/qdevice/net/nssdb", "arbitrated"
+	for _, step := range [][2]string{
+		{"h1", "mkdir -m 770 " + qnetd + " && corosync-qnetd-certutil -i && cp " + qnetd + "/nssdb/qnetd-cacert.crt /run/lab"},
+		{"n1", "corosync-qdevice-net-certutil -i -c /run/lab/qnetd-cacert.crt && corosync-qdevice-net-certutil -r -n " + cluster + " && cp " + net + "/qdevice-net-node.crq /run/lab"},
+		{"h1", "corosync-qnetd-certutil -s -c /run/lab/qdevice-net-node.crq -n " + cluster + " && cp " + qnetd + "/nssdb/cluster-" + cluster + ".crt /run/lab"},
+		{"n1", "corosync-qdevice-net-certutil -M -c /run/lab/cluster-" + cluster + ".crt && cp " + net + "/qdevice-net-node.p12 /run/lab"},
+		{"n2", "corosync-qdevice-net-certutil -i -c /run/lab/qnetd-cacert.crt && corosync-qdevice-net-certutil -m -c /run/lab/qdevice-net-node.p12"},
+	} {
+		if s := a.shell(step[0], step[1]); s.status != 0 {
+			a.t.Fatalf("%s: %s: %v", step[0], step[1], s)
+		}
 	}
 }
 
@@ -170,18 +197,18 @@ func needQdevice(t *testing.T) {
 }
 
 // split cuts the two nodes from each other, not from the arbiter.
-func (a *arbiter) split() {
-	a.t.Helper()
-	if err := a.Cut("n1", "n2"); err != nil {
-		a.t.Fatal(err)
+func (r *ring) split() {
+	r.t.Helper()
+	if err := r.Cut("n1", "n2"); err != nil {
+		r.t.Fatal(err)
 	}
 }
 
 // mend ends split.
-func (a *arbiter) mend() {
-	a.t.Helper()
-	if err := a.Heal(); err != nil {
-		a.t.Fatal(err)
+func (r *ring) mend() {
+	r.t.Helper()
+	if err := r.Heal(); err != nil {
+		r.t.Fatal(err)
 	}
 }
 
@@ -191,7 +218,16 @@ func TestVotequorumDevice(t *testing.T) {
 	dir := built(t)
 	labtest.Long(t, "TestQdevice")
 	both(t, func(t *testing.T, daemon lab.Impl) map[string]said {
-		r := newRing(t, daemon, 2, lab.Conf{}, deviceConf("10.0.0.1", 1, []string{"algorithm: ffsplit"}, ""))
+		// What a node thinks that another expects depends on whether the other was in a
+		// ring of its own before they met, which is chance: here each was.
+		r := newRingOf(t, daemon, 2, lab.Conf{}, deviceConf("10.0.0.1", 1, []string{"algorithm: ffsplit"}, ""))
+		r.split()
+		r.start("n1")
+		r.start("n2")
+		r.mend()
+		if err := r.WaitRing(r.ctx, r.Nodes()...); err != nil {
+			t.Fatal(err)
+		}
 		return map[string]said{"calls": r.run("n1", dir+"/calls_votequorum", "device")}
 	})
 }
@@ -257,6 +293,35 @@ func (a *arbiter) stopDevice() {
 	for _, cmd := range []string{"corosync-quorumtool -s", "corosync-cmapctl runtime.votequorum."} {
 		a.told["no device: "+cmd] = deviceMask(a.shell("n1", cmd))
 	}
+}
+
+// TestQdeviceTLS: over TLS with certificates on both sides; a node that has lost
+// its own has no vote to give.
+func TestQdeviceTLS(t *testing.T) {
+	needQdevice(t)
+	labtest.Long(t, "TestQdevice")
+	labtest.Need(t, "/usr/bin/certutil")
+	both(t, func(t *testing.T, daemon lab.Impl) map[string]said {
+		a := newArbiter(t, daemon, 2, 1, []string{overTLS, "algorithm: ffsplit", "tie_breaker: lowest"}, "")
+		a.whole("A,V,NMW", 1)
+		a.tell("whole", "n1", "A,V,NMW", 1, "Yes")
+		for _, cmd := range []string{"corosync-qnetd-tool -l -v", "corosync-qnetd-tool -s -v"} {
+			a.told[cmd] = deviceMask(a.shell("h1", cmd))
+		}
+		a.told["TLS"] = a.shell("n1", "corosync-qdevice-tool -s -v | grep -i tls")
+		if !strings.Contains(a.told["TLS"].text, "Active") {
+			t.Errorf("no TLS: %v", a.told["TLS"])
+		}
+		a.split()
+		a.tell("split", "n1", "A,V,NMW", 1, "Yes")
+		a.tell("split", "n2", "A,NV,NMW", 0, "No")
+		a.mend()
+		a.whole("A,V,NMW", 1)
+		a.shell("n2", "kill $(pidof corosync-qdevice); rm -r /etc/corosync/qdevice")
+		a.await("n2", "! pidof corosync-qdevice")
+		a.told["without certificates"] = a.shell("n2", "timeout 20 corosync-qdevice -f 2>&1 | sed 's/^.* corosync-qdevice/corosync-qdevice/'")
+		return a.told
+	})
 }
 
 // TestQdeviceLMS: three nodes of which the last one lives on.

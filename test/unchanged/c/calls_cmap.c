@@ -37,75 +37,62 @@ static void get(cmap_handle_t h, const char *key, size_t room) {
 	say("get %s into %zu: %d type %d len %zu %08x", key, room, rc, rc == CS_OK ? type : 0, n, rc == CS_OK ? check(b, n) : 0);
 }
 
+/* NUMBERS are libcmap's types of numbers: the word in its calls, C's type, a value. */
+#define NUMBERS(X) \
+	X(int8, int8_t, -8) X(uint8, uint8_t, 200) X(int16, int16_t, -16000) X(uint16, uint16_t, 60000) \
+	X(int32, int32_t, -2000000000) X(uint32, uint32_t, 4000000000u) X(int64, int64_t, -(1LL << 62)) X(uint64, uint64_t, 1ULL << 63) \
+	X(float, float, 0.25f) X(double, double, -1e300)
+#define SET(word, type, v) say("set t." #word ": %d", cmap_set_##word(h, "t." #word, v));
+#define GET(word, type, v) { type got = 0; cs_error_t rc = cmap_get_##word(h, "t." #word, &got); say("t." #word ": %d %.20Lg", rc, (long double)got); }
+
 static void typed(cmap_handle_t h) {
-	int8_t i8; uint8_t u8; int16_t i16; uint16_t u16; int32_t i32; uint32_t u32; int64_t i64; uint64_t u64; float f; double d;
+	uint8_t u8;
+	uint32_t u32;
+	double d;
 	char *s;
-	cs_error_t rc;
-	say("set all types: %d %d %d %d %d %d %d %d %d %d %d", cmap_set_int8(h, "t.i8", -8), cmap_set_uint8(h, "t.u8", 200),
-	    cmap_set_int16(h, "t.i16", -16000), cmap_set_uint16(h, "t.u16", 60000), cmap_set_int32(h, "t.i32", -2000000000),
-	    cmap_set_uint32(h, "t.u32", 4000000000u), cmap_set_int64(h, "t.i64", -(1LL << 62)), cmap_set_uint64(h, "t.u64", 1ULL << 63),
-	    cmap_set_float(h, "t.float", 0.25f), cmap_set_double(h, "t.double", -1e300), cmap_set_string(h, "t.str", "text"));
-	rc = cmap_get_int8(h, "t.i8", &i8);
-	say("i8 %d %d", rc, i8);
-	rc = cmap_get_uint8(h, "t.u8", &u8);
-	say("u8 %d %d", rc, u8);
-	rc = cmap_get_int16(h, "t.i16", &i16);
-	say("i16 %d %d", rc, i16);
-	rc = cmap_get_uint16(h, "t.u16", &u16);
-	say("u16 %d %d", rc, u16);
-	rc = cmap_get_int32(h, "t.i32", &i32);
-	say("i32 %d %d", rc, i32);
-	rc = cmap_get_uint32(h, "t.u32", &u32);
-	say("u32 %d %u", rc, u32);
-	rc = cmap_get_int64(h, "t.i64", &i64);
-	say("i64 %d %lld", rc, (long long)i64);
-	rc = cmap_get_uint64(h, "t.u64", &u64);
-	say("u64 %d %llu", rc, (unsigned long long)u64);
-	rc = cmap_get_float(h, "t.float", &f);
-	say("float %d %g", rc, f);
-	rc = cmap_get_double(h, "t.double", &d);
-	say("double %d %g", rc, d);
-	rc = cmap_get_string(h, "t.str", &s);
-	say("string %d %s", rc, s);
+	NUMBERS(SET)
+	NUMBERS(GET)
+	say("set t.str: %d", cmap_set_string(h, "t.str", "text"));
+	cs_error_t rc = cmap_get_string(h, "t.str", &s);
+	say("t.str: %d %s", rc, s);
 	free(s);
-	say("wrong types: %d %d %d %d", cmap_get_uint8(h, "t.u32", &u8), cmap_get_uint32(h, "t.str", &u32),
-	    cmap_get_string(h, "t.u32", &s), cmap_get_double(h, "t.float", &d));
-	say("inc, dec: %d %d %d %d", cmap_inc(h, "t.u8"), cmap_dec(h, "t.i8"), cmap_inc(h, "t.u64"), cmap_dec(h, "t.u64"));
-	say("inc of text, of nothing, of a float: %d %d %d", cmap_inc(h, "t.str"), cmap_inc(h, "t.none"), cmap_inc(h, "t.float"));
-	cmap_set_uint8(h, "t.wrap", 255);
-	cmap_inc(h, "t.wrap");
-	rc = cmap_get_uint8(h, "t.wrap", &u8);
-	say("wrap: %d %d", rc, u8);
-	say("string of no length: %d", cmap_set_string(h, "t.empty", ""));
-	get(h, "t.empty", 10);
-	say("string shorter than its text: %d", cmap_set(h, "t.short", "abcdef", 3, CMAP_VALUETYPE_STRING));
-	get(h, "t.short", 10);
-	say("string longer than its text: %d", cmap_set(h, "t.long", "abc\0def", 7, CMAP_VALUETYPE_STRING));
-	get(h, "t.long", 10);
+	say("wrong types: %d %d %d %d", cmap_get_uint8(h, "t.uint32", &u8), cmap_get_uint32(h, "t.str", &u32),
+	    cmap_get_string(h, "t.uint32", &s), cmap_get_double(h, "t.float", &d));
+	static const char *more[] = {"t.uint8", "t.uint64", "t.str", "t.none", "t.float"}, *less[] = {"t.int8", "t.int64"};
+	for (size_t i = 0; i < COUNT(more); i++) say("inc %s: %d", more[i], cmap_inc(h, more[i]));
+	for (size_t i = 0; i < COUNT(less); i++) say("dec %s: %d", less[i], cmap_dec(h, less[i]));
+	say("inc beyond the last number: %d %d", cmap_set_uint8(h, "t.wrap", 255), cmap_inc(h, "t.wrap"));
+	NUMBERS(GET)
+	get(h, "t.wrap", 1);
 }
 
+/* odd: values and keys that are not as they should be. */
 static void odd(cmap_handle_t h) {
 	char big[16000], key[400];
-	size_t n;
+	size_t n = 0;
 	cmap_value_types_t type;
 	fill(big, sizeof(big), 3);
-	say("binary: %d", cmap_set(h, "t.bin", big, sizeof(big), CMAP_VALUETYPE_BINARY));
-	get(h, "t.bin", sizeof(big));
-	get(h, "t.bin", 20000);
-	get(h, "t.bin", 100);
-	get(h, "t.u32", 3);
-	get(h, "t.u32", 4);
-	get(h, "t.none", 100);
-	n = 0;
+	const struct { const char *what, *key; const void *value; size_t size; int type; } sets[] = {
+		{"string of no length", "t.empty", "", 0, CMAP_VALUETYPE_STRING},
+		{"string shorter than its text", "t.short", "abcdef", 3, CMAP_VALUETYPE_STRING},
+		{"string longer than its text", "t.long", "abc\0def", 7, CMAP_VALUETYPE_STRING},
+		{"binary", "t.bin", big, sizeof(big), CMAP_VALUETYPE_BINARY},
+		{"binary of no length", "t.bin0", big, 0, CMAP_VALUETYPE_BINARY},
+		{"u32 of 3 bytes", "t.bad", big, 3, CMAP_VALUETYPE_UINT32},
+		{"u32 of 5 bytes", "t.bad", big, 5, CMAP_VALUETYPE_UINT32},
+		{"type 77", "t.bad", big, 4, 77},
+		{"no value", "t.bad", NULL, 4, CMAP_VALUETYPE_UINT32},
+	};
+	for (size_t i = 0; i < COUNT(sets); i++) say("%s: %d", sets[i].what, cmap_set(h, sets[i].key, sets[i].value, sets[i].size, sets[i].type));
+	const struct { const char *key; size_t room; } gets[] = {
+		{"t.empty", 10}, {"t.short", 10}, {"t.long", 10}, {"t.bin", sizeof(big)}, {"t.bin", 20000}, {"t.bin", 100}, {"t.bin0", 10},
+		{"t.uint32", 3}, {"t.uint32", 4}, {"t.bad", 10}, {"t.none", 100},
+	};
+	for (size_t i = 0; i < COUNT(gets); i++) get(h, gets[i].key, gets[i].room);
 	say("size alone: %d", cmap_get(h, "t.bin", NULL, &n, &type));
 	say("  %zu %d", n, type);
-	say("u32 of 3 bytes: %d", cmap_set(h, "t.bad", big, 3, CMAP_VALUETYPE_UINT32));
-	say("u32 of 5 bytes: %d", cmap_set(h, "t.bad", big, 5, CMAP_VALUETYPE_UINT32));
-	say("type 77: %d", cmap_set(h, "t.bad", big, 4, 77));
-	say("no value: %d", cmap_set(h, "t.bad", NULL, 4, CMAP_VALUETYPE_UINT32));
-	say("binary of no length: %d", cmap_set(h, "t.bin0", big, 0, CMAP_VALUETYPE_BINARY));
 	static const char *keys[] = {"", "ab", "abc", "a b c", "abc~", "abc\xc3\xa4", "a/b.c-d_e:f", "abc*", "abc%"};
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) say("key '%s': %d", keys[i], cmap_set_uint8(h, keys[i], 1));
+	for (size_t i = 0; i < COUNT(keys); i++) say("key '%s': %d", keys[i], cmap_set_uint8(h, keys[i], 1));
 	for (n = 254; n <= 257; n++) {
 		memset(key, 'k', n);
 		key[n] = 0;
@@ -114,6 +101,17 @@ static void odd(cmap_handle_t h) {
 	say("read-only: %d %d %d", cmap_set_uint32(h, "totem.version", 3), cmap_delete(h, "totem.version"), cmap_set_uint32(h, "runtime.votequorum.this_node_id", 1));
 	say("inc of read-only: %d", cmap_inc(h, "runtime.votequorum.ev_barrier"));
 	say("delete, again: %d %d", cmap_delete(h, "t.bin"), cmap_delete(h, "t.bin"));
+}
+
+/* forget deletes what has that prefix. */
+static void forget(cmap_handle_t h, const char *prefix) {
+	cmap_iter_handle_t it;
+	char key[CMAP_KEYNAME_MAXLEN + 1];
+	size_t n;
+	cmap_value_types_t type;
+	if (cmap_iter_init(h, prefix, &it) != CS_OK) die("no iteration of %s", prefix);
+	while (cmap_iter_next(h, it, key, &n, &type) == CS_OK) cmap_delete(h, key);
+	cmap_iter_finalize(h, it);
 }
 
 static void iterate(cmap_handle_t h, const char *prefix, int show) {
@@ -202,10 +200,10 @@ int main(void) {
 	iterate(h, "nothing.such", 1);
 	tracks(h);
 	stats();
-	static const char *left[] = {"t.i8", "t.u8", "t.i16", "t.u16", "t.i32", "t.u32", "t.i64", "t.u64", "t.float", "t.double", "t.str", "t.wrap", "t.empty", "t.short", "t.long", "t.bin0"};
-	for (size_t i = 0; i < sizeof(left) / sizeof(*left); i++) cmap_delete(h, left[i]);
+	forget(h, "t.");
+	iterate(h, "t.", 1);
 	say("finalize: %d %d", cmap_finalize(h), cmap_finalize(h));
-	say("get after finalize: %d", cmap_inc(h, "t.u8"));
+	say("inc after finalize: %d", cmap_inc(h, "t.uint8"));
 	say("done");
 	return 0;
 }

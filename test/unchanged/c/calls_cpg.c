@@ -169,7 +169,7 @@ static void unjoined(void) {
 static void pieces(cpg_handle_t h) {
 	static const size_t sizes[] = {0, 1, 3, 4, 1000, 65536, 262144, 1047551, 1047552, 1047553, 1 << 20, (1 << 20) + 1, 3 << 20};
 	int sent = messages;
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+	for (size_t i = 0; i < COUNT(sizes); i++) {
 		char *m = malloc(sizes[i] + 1);
 		fill(m, sizes[i], i);
 		say("mcast %zu: %d", sizes[i], mcast(h, (cpg_guarantee_t)(i % 4), m, sizes[i]));

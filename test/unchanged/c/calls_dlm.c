@@ -106,7 +106,7 @@ static void send_to(cpg_handle_t h, size_t n) {
 #define until(what, done) do { \
 	for (double end_ = now() + 60; !(done);) { \
 		if (now() > end_) die(what); \
-		poll(fds, sizeof(fds) / sizeof(*fds), 200); \
+		poll(fds, COUNT(fds), 200); \
 		if (fds[0].revents & POLLIN) quorum_dispatch(q, CS_DISPATCH_ALL); \
 		if (fds[1].revents & POLLIN) corosync_cfg_dispatch(c, CS_DISPATCH_ALL); \
 		if (fds[2].revents & POLLIN) cpg_dispatch(daemon_group, CS_DISPATCH_ALL); \

@@ -51,7 +51,7 @@ static void calls(quorum_handle_t h, int model) {
 	say("getquorate: %d", quorum_getquorate(h, &quorate));
 	say("  %d", quorate);
 	say("trackstop before: %d", quorum_trackstop(h));
-	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+	for (size_t i = 0; i < COUNT(flags); i++) {
 		int before = notes;
 		say("trackstart %u: %d", flags[i], quorum_trackstart(h, flags[i]));
 		if (flags[i] & CS_TRACK_CURRENT) until(h, before + per);

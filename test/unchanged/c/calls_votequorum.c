@@ -71,10 +71,6 @@ static void settle(votequorum_handle_t h) {
 	votequorum_dispatch(h, CS_DISPATCH_ALL);
 }
 
-/* with_device: what another node expected when it last told it depends on who
- * came first, as long as the device's vote is new. */
-static int with_device;
-
 static void info(votequorum_handle_t h, unsigned node) {
 	struct votequorum_info i;
 	memset(&i, 0, sizeof(i));
@@ -83,7 +79,6 @@ static void info(votequorum_handle_t h, unsigned node) {
 		say("info of %u: %d", node, rc);
 		return;
 	}
-	if (with_device && node > 1) i.node_expected_votes = 0;
 	say("info of %u: %d node %u state %u votes %u expected %u highest %u total %u quorum %u flags %u qdevice %u '%s'", node, rc,
 	    i.node_id, i.node_state, i.node_votes, i.node_expected_votes, i.highest_expected, i.total_votes, i.quorum, i.flags, i.qdevice_votes, i.qdevice_name);
 }
@@ -91,7 +86,7 @@ static void info(votequorum_handle_t h, unsigned node) {
 static void tracking(votequorum_handle_t h) {
 	static const unsigned flags[] = {CS_TRACK_CURRENT, CS_TRACK_CHANGES, CS_TRACK_CHANGES_ONLY, CS_TRACK_CURRENT | CS_TRACK_CHANGES, 0, 64};
 	say("trackstop before: %d", votequorum_trackstop(h));
-	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+	for (size_t i = 0; i < COUNT(flags); i++) {
 		int before = notes;
 		say("trackstart %u: %d", flags[i], votequorum_trackstart(h, 100 + i, flags[i]));
 		if (flags[i] & (CS_TRACK_CURRENT | CS_TRACK_CHANGES)) until(h, before + 2);
@@ -107,14 +102,14 @@ static void votes(votequorum_handle_t h) {
 	say("track: %d", votequorum_trackstart(h, 5, CS_TRACK_CHANGES));
 	settle(h);
 	static const unsigned expected[] = {0, 1, 3, 2, 100, 2};
-	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+	for (size_t i = 0; i < COUNT(expected); i++) {
 		retry(rc, votequorum_setexpected(h, expected[i]));
 		say("setexpected %u: %d", expected[i], rc);
 		settle(h);
 		info(h, 0);
 	}
 	static const unsigned set[][2] = {{1, 2}, {2, 2}, {1, 1}, {2, 1}, {2, 0}, {2, 1}, {1, 100}, {1, 1}, {77, 1}, {0, 1}};
-	for (size_t i = 0; i < sizeof(set) / sizeof(*set); i++) {
+	for (size_t i = 0; i < COUNT(set); i++) {
 		retry(rc, votequorum_setvotes(h, set[i][0], set[i][1]));
 		say("setvotes %u %u: %d", set[i][0], set[i][1], rc);
 		settle(h);
@@ -203,13 +198,12 @@ int main(int argc, char **argv) {
 	say("context_set: %d", votequorum_context_set(h, "mine"));
 	say("context_get: %d", votequorum_context_get(h, &context));
 	say("  %s", (char *)context);
-	with_device = argc > 1 && !strcmp(argv[1], "device");
 	info(h, 0);
 	info(h, 1);
 	info(h, 2);
 	info(h, 77);
 	tracking(h);
-	if (with_device) {
+	if (argc > 1 && !strcmp(argv[1], "device")) {
 		device(h);
 		say("done");
 		return 0;

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
 static inline void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static inline void say(const char *format, ...) {
 	va_list ap;
