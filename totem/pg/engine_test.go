@@ -133,3 +133,51 @@ func TestNumbersThatAreTaken(t *testing.T) {
 		}
 	}
 }
+
+// TestCourtesy: over a network that carries packets of 64 KiB, a node that sends
+// without end takes a few of them along while it is alone with that, and no more than
+// max_messages packets of an Ethernet while another sends now and then.
+func TestCourtesy(t *testing.T) {
+	c := startAll(t, srp.Config{NetMTU: 65446}, 1, 2, 3)
+	c.run(time.Second) // the messages of the beginning are forgotten
+	visit, largest := 0, 0
+	c.rewrite = func(from wire.NodeID, data []byte) []byte {
+		switch kind, _ := wire.PeekType(data); {
+		case from == 3 && kind == wire.TypeMcast:
+			visit += len(data) / 2 // one copy for each of the others
+		case from == 3 && kind == wire.TypeToken:
+			largest, visit = max(largest, visit), 0
+		}
+		return bytes.Clone(data)
+	}
+	flood := func(d time.Duration, meanwhile func()) int {
+		largest = 0
+		for until := c.now.Add(d); c.now.Before(until); c.run(5 * time.Millisecond) {
+			for range 200 {
+				if n := c.node(3); n.eng.Room(1024) {
+					if err := n.submit(make([]byte, 1024)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			meanwhile()
+		}
+		return largest
+	}
+	if alone := flood(200*time.Millisecond, func() {}); alone < 3*65000 {
+		t.Errorf("alone, at most %d bytes are sent in a visit, want all that there is", alone)
+	}
+	send := func() {
+		if err := c.node(1).submit([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flood(50*time.Millisecond, send) // large packets from before are sent, one in a visit
+	if courteous := flood(200*time.Millisecond, send); courteous > 17*1500+200 {
+		t.Errorf("while another sends, %d bytes are sent in a visit, want no more than %d", courteous, 17*1500+200)
+	}
+	c.run(time.Second)
+	if again := flood(200*time.Millisecond, func() {}); again < 3*65000 {
+		t.Errorf("alone again, at most %d bytes are sent in a visit", again)
+	}
+}

@@ -54,12 +54,13 @@ func (e *Engine) Mcast(now time.Time, group Group, hdr, body []byte) error {
 	l := e.lane()
 	p := &e.pack[l]
 	total := len(gh) + len(hdr) + len(body)
-	if e.ring.Avail(l) < e.packetsFor(total+2*len(p.lens)) {
+	if e.ring.Avail(l) <= e.packetsFor(total+2*len(p.lens)) {
 		return ErrQueueFull
 	}
 	e.ring.CancelHold(now)
-	if len(p.data) >= e.cfg.NetMTU-wire.PackLen-2*(len(p.lens)+1) {
-		e.emit(l, 0) // only when the MTU has become smaller
+	full := e.cfg.NetMTU - wire.PackLen - 2*(len(p.lens)+1) // reached only when the MTU has become smaller
+	if len(p.data) > 0 && (len(p.data) >= full || len(p.data)+total > e.ring.Share()) {
+		e.emit(l, 0)
 	}
 	p.lens = append(p.lens, 0)
 	for _, part := range [...][]byte{gh, hdr, body} {

@@ -1,12 +1,52 @@
 package srp
 
-import "github.com/pacesync/pacesync/totem/wire"
+import (
+	"math"
+	"time"
+
+	"github.com/pacesync/pacesync/totem/wire"
+)
+
+// Courtesy: max_messages is meant for packets that a network carries whole. Over
+// knet a packet has up to 64 KiB, and a node that sends without end would keep the
+// token for many milliseconds while another's only message waits. So as long as others
+// send too, a visit takes along what max_messages packets of an Ethernet would.
+const (
+	courtesyPacket = 1500                   // bytes
+	courtesySpan   = 100 * time.Millisecond // since the last message of another node
+)
 
 // flowState is a node's share of the token's counters (Totem, flow control).
 type flowState struct {
 	sent        int    // in the last visit, counted in the token's fcc
 	backlog     uint32 // counted in the token's backlog, before this visit
 	backlogThis uint32 // waiting in this visit
+
+	others time.Time // the last message of another node
+}
+
+// Share is how many bytes of messages a visit of the token takes along, one packet
+// at the least; who packs messages fills packets no further.
+func (r *Ring) Share() int {
+	share := r.cfg.MaxMessages * courtesyPacket
+	if r.cfg.NetMTU <= share || r.now.Sub(r.flow.others) > courtesySpan {
+		return math.MaxInt
+	}
+	return share
+}
+
+// courteous is how many of the allowed packets our share of the visit holds.
+func (r *Ring) courteous(q *laneQueue, allowed int) int {
+	share := r.Share()
+	if share == math.MaxInt {
+		return allowed
+	}
+	n := 0
+	for n < min(allowed, q.len) && (n == 0 || len(q.at(n).pkt.B) <= share) {
+		share -= len(q.at(n).pkt.B)
+		n++
+	}
+	return n
 }
 
 // sendQueue is the lane that is sent now.

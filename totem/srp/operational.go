@@ -19,6 +19,7 @@ func (operational) onMcast(r *Ring, m *wire.Mcast, raw []byte) {
 			r.drop(m.From, "recovery message after recovery")
 			return
 		}
+		r.flow.others = r.now
 		r.keep(r.order.regular, m, raw)
 		r.deliver(false, r.order.high)
 		return

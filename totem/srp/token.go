@@ -106,6 +106,7 @@ func (r *Ring) sendNew(t *wire.Token, allowed int) int {
 		}
 	} else {
 		queue := r.sendQueue()
+		allowed = r.courteous(queue, allowed)
 		for ; sent < allowed && queue.len > 0 && r.nextNumber(t, r.order.regular); sent++ {
 			out := queue.pop()
 			r.multicast(t, r.order.regular, out.pkt)
