@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
+	"github.com/pacesync/pacesync/internal/corosync/service"
 	"github.com/pacesync/pacesync/quorum/vote"
 )
 
@@ -34,6 +35,29 @@ func ReadConfig(m *cmap.Map) *vote.Config {
 	c.AllowDownscale, _ = flag("quorum.allow_downscale")
 	c.ExpectedVotesTracking, _ = flag("quorum.expected_votes_tracking")
 	return c
+}
+
+// Check says what votequorum makes of a configuration without running it: why it
+// refuses to start ("" if it does not), and what else it complains of, each at level
+// warning or worse.
+func Check(m *cmap.Map) (refused string, complaints []string) {
+	switch provider, _ := m.Str("quorum.provider"); provider {
+	case providerVote:
+	case "":
+		return "", nil
+	default:
+		return errProvider, nil
+	}
+	v, err := vote.New(1, ReadConfig(m))
+	for _, e := range v.Take() {
+		if l, ok := e.(vote.Log); ok && l.Level <= service.LevelWarning {
+			complaints = append(complaints, l.Text)
+		}
+	}
+	if err != nil {
+		refused = err.Error()
+	}
+	return refused, complaints
 }
 
 func millis(m *cmap.Map, key string, def time.Duration) time.Duration {

@@ -84,8 +84,10 @@ func (s *quorumServer) start() error {
 	}
 	s.announce()
 	s.failed()
-	return errors.New("Invalid quorum provider") //nolint:staticcheck // upstream's text
+	return errors.New(errProvider)
 }
+
+const errProvider = "Invalid quorum provider" // upstream's text
 
 func (s *quorumServer) announce() {
 	s.log(service.LevelNotice, "Using quorum provider "+s.provider)

@@ -34,8 +34,9 @@ type Finding struct {
 // Lint looks for what is wrong in a file or only suspicious: all mistakes at once,
 // where the daemon stops at the first. On a machine that is not in the nodelist it
 // checks the file as the first node would; as says which node that was, "" for this
-// one.
-func Lint(env Env, file string) (found []Finding, as string, err error) {
+// one. quorum says what the quorum service thinks of the keys: why it refuses to
+// start, and what it complains of; nil: nobody is asked.
+func Lint(env Env, file string, quorum func(*cmap.Map) (refused string, complaints []string)) (found []Finding, as string, err error) {
 	data, err := env.ReadFile(file, maxFile)
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot read %s: %w", file, err)
@@ -46,6 +47,9 @@ func Lint(env Env, file string) (found []Finding, as string, err error) {
 	}
 	if !l.failed() {
 		as = l.derive(data)
+	}
+	if !l.failed() && quorum != nil {
+		l.votes(quorum(l.m))
 	}
 	slices.SortStableFunc(l.found, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
 	return l.found, as, nil
@@ -312,6 +316,18 @@ func (l *linter) derive(data []byte) (as string) {
 	r := &rules{linter: l, c: c}
 	r.all()
 	return as
+}
+
+// votes notes what the quorum service says of its section as a whole.
+func (l *linter) votes(refused string, complaints []string) {
+	line := l.heads["quorum"]
+	if refused != "" {
+		l.found = slices.DeleteFunc(l.found, func(f Finding) bool { return f.Rule == "unknown-word" && f.Line == l.lines["quorum.provider"] })
+		l.add(line, Fault, "quorum", refused, "The daemon ends with status 20; a reload keeps what was before. votequorum(5) says what goes together.")
+	}
+	if len(complaints) > 0 {
+		l.add(line, Warning, "quorum-complains", strings.Join(complaints, " "), "votequorum(5) says what goes together.")
+	}
 }
 
 // refused notes why the daemon does not take the file, at the first key that it is

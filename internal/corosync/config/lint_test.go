@@ -42,7 +42,7 @@ func lint(t testing.TB, conf string) (said []string, found []Finding) {
 	t.Helper()
 	e := &configtest.Env{Host: "n1", Files: map[string]string{confPath: conf, DefaultKeyFile: strings.Repeat("k", 256)}, Local: []string{"10.0.0.1"},
 		Names: map[string][]string{"two": {"127.0.1.1"}}}
-	found, as, err := Lint(e, confPath)
+	found, as, err := Lint(e, confPath, nil)
 	if err != nil || as != "" && as != "1" { // a node named by TestLintKnowsEveryOption
 		t.Fatalf("%v, as %q", err, as)
 	}
@@ -199,11 +199,11 @@ func findings(t *testing.T, conf, rule string) (out []Finding) {
 // TestLintElsewhere: a machine that is none of the nodes, without the key.
 func TestLintElsewhere(t *testing.T) {
 	e := &configtest.Env{Host: "desk", Files: map[string]string{confPath: lintTotem("token: 500\n") + lintThree() + lintQuorum + "}\n"}, Local: []string{"192.168.0.7"}}
-	found, as, err := Lint(e, confPath)
+	found, as, err := Lint(e, confPath, nil)
 	if err != nil || as != "n1" || len(found) != 1 || found[0].Rule != "token-short" {
 		t.Errorf("%v, as %q, %v", found, as, err)
 	}
-	if _, _, err := Lint(e, "/other"); err == nil {
+	if _, _, err := Lint(e, "/other", nil); err == nil {
 		t.Error("a file that is not there gave no error")
 	}
 }
@@ -215,7 +215,7 @@ func FuzzLint(f *testing.F) {
 	f.Add("logging {\n logger_subsys {\n subsys: A\n debug: on\n debug: x\n }\n}\nuidgid {\n uid: hacluster\n}\n}\n")
 	f.Fuzz(func(t *testing.T, conf string) {
 		e := &configtest.Env{Host: "n2", Files: map[string]string{confPath: conf}, Local: []string{"10.0.0.3", "fd00::1"}}
-		found, as, err := Lint(e, confPath)
+		found, as, err := Lint(e, confPath, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -225,3 +225,17 @@ func recordCases(t *testing.T, cases []*oracleCase) {
 		t.Fatal(err)
 	}
 }
+
+// TestRelativeFile: the file is found again after the daemon has gone to its state
+// directory.
+func TestRelativeFile(t *testing.T) {
+	c := &oracleCase{name: "relative", files: []string{"corosync.conf"}, data: map[string]string{
+		"corosync.conf": "totem {\nversion: 2\ntransport: udpu\ntoken: 10\n}\nnodelist {\nnode {\nring0_addr: 127.0.0.1\nnodeid: 1\n}\n}\nsystem {\nstate_dir: /\n}\n"}}
+	dir, path := c.layOut(t)
+	t.Chdir(dir)
+	var stderr bytes.Buffer
+	if status := daemon.Run(&applet.Env{Name: "corosync", Args: []string{"-t", "-c", "corosync.conf"}, Stdout: &stderr, Stderr: &stderr}); status != 8 ||
+		!strings.Contains(stderr.String(), "see "+path+":4: totem.token: 10") {
+		t.Errorf("status %d:\n%s", status, stderr.String())
+	}
+}

@@ -91,6 +91,9 @@ func Prepare(env Env, file string, kept *cmap.Map, prev *Config) *Reload {
 	return r
 }
 
+// Keys are the new keys; nil: the file is refused.
+func (r *Reload) Keys() *cmap.Map { return r.temp }
+
 func (r *Reload) refuse(text string, f fault) *Reload {
 	r.Errors = append(r.Errors, text)
 	return r.see(&Error{Text: text, Keys: f.keys, Hint: f.hint})

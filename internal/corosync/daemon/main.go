@@ -159,6 +159,9 @@ func (d *Daemon) configure() error {
 	if !ok {
 		dir = config.DefaultStateDir
 	}
+	if abs, err := filepath.Abs(d.opts.file); err == nil {
+		d.opts.file = abs // it is read again: for where a mistake is, and at reloads
+	}
 	if err := os.Chdir(dir); err != nil {
 		text := fmt.Sprintf("Cannot chdir to state directory %s. %s", dir, libc.Strerror(err))
 		return &config.Error{Text: text, Status: exitNoStateDir, Where: "main.c:1411", Keys: []string{"system.state_dir"}}

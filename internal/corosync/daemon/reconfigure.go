@@ -7,6 +7,7 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/cmap"
 	"github.com/pacesync/pacesync/internal/corosync/config"
 	"github.com/pacesync/pacesync/internal/corosync/config/osenv"
+	"github.com/pacesync/pacesync/quorum"
 )
 
 // reconfigurer is what the cfg service asks of the daemon: cfg.Daemon. Owned by
@@ -26,7 +27,7 @@ const prepareWait = 250 * time.Millisecond
 func (r reconfigurer) Prepare(kept *cmap.Map, prev *config.Config, done func(*config.Reload)) {
 	d, file := r.d, r.d.opts.file
 	ready := make(chan *config.Reload, 1)
-	go func() { ready <- config.Prepare(osenv.Env{}, file, kept, prev) }()
+	go func() { ready <- prepare(file, kept, prev) }()
 	wait := time.Duration(0)
 	if prev.Transport == config.Knet {
 		wait = min(prepareWait, prev.Totem.Token/8)
@@ -40,6 +41,21 @@ func (r reconfigurer) Prepare(kept *cmap.Map, prev *config.Config, done func(*co
 			d.loop.Post(func() { done(out) })
 		}()
 	}
+}
+
+// prepare reads the file, and says where what the quorum service will complain of
+// stands in it.
+func prepare(file string, kept *cmap.Map, prev *config.Config) *config.Reload {
+	env := osenv.Env{}
+	r := config.Prepare(env, file, kept, prev)
+	if r.Config == nil {
+		return r
+	}
+	if text, _ := quorum.Check(r.Keys()); text != "" {
+		places := config.Remarks(env, file, &config.Error{Keys: config.QuorumKeys(r.Keys())})
+		r.Warnings = append(append(r.Warnings, text), places...)
+	}
+	return r
 }
 
 // runSoon runs what has to be done before anything else arrives.

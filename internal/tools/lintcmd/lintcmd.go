@@ -18,6 +18,7 @@ import (
 	"github.com/pacesync/pacesync/internal/corosync/config/osenv"
 	"github.com/pacesync/pacesync/internal/getopt"
 	"github.com/pacesync/pacesync/internal/xmltree"
+	"github.com/pacesync/pacesync/quorum"
 )
 
 const usage = `usage: pacesync lint [-c FILE] [--output-as=text|json|xml]
@@ -82,7 +83,7 @@ func Run(e *applet.Env) int {
 		fmt.Fprint(e.Stderr, usage)
 		return exitUsage
 	}
-	found, as, err := config.Lint(osenv.Env{}, file)
+	found, as, err := config.Lint(osenv.Env{}, file, quorum.Check)
 	if err != nil {
 		fmt.Fprintf(e.Stderr, "pacesync lint: %v\n", err)
 		return exitNoInput

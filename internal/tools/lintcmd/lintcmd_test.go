@@ -2,6 +2,7 @@ package lintcmd
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,5 +88,33 @@ func TestUsage(t *testing.T) {
 	}
 	if status, _, errs := run("-c", "/nonexistent/x"); status != 66 || errs != "pacesync lint: cannot read /nonexistent/x: No such file or directory\n" {
 		t.Errorf("status %d %s", status, errs)
+	}
+}
+
+// TestQuorum: what the daemon refuses only when the quorum service starts.
+func TestQuorum(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "corosync.conf")
+	for lines, want := range map[string]string{
+		"provider: nothing\n": ": error: Invalid quorum provider [quorum]\n",
+		"provider: corosync_votequorum\ntwo_node: 1\ndevice {\nmodel: net\n}\n":                     ": error: configuration error: two_node and quorum device cannot be configured at the same time! [quorum]\n",
+		"provider: corosync_votequorum\nexpected_votes: 4\ndevice {\nmodel: net\n}\n":               ": error: configuration error: quorum.device.votes must be specified when quorum.expected_votes is set [quorum]\n",
+		"provider: corosync_votequorum\nauto_tie_breaker: 1\nlast_man_standing: 1\n":                ": error: configuration error: auto_tie_breaker & last_man_standing not available in odd sized cluster [quorum]\n",
+		"provider: corosync_votequorum\nauto_tie_breaker: 1\n":                                      ": warning: auto_tie_breaker is set and the cluster has an odd number of nodes. ",
+		"provider: corosync_votequorum\ntwo_node: 1\nauto_tie_breaker: 1\nwait_for_all: 1\n":        "two_node and auto_tie_breaker are both specified but are not compatible. ",
+		"provider: corosync_votequorum\nwait_for_all: 1\nauto_tie_breaker: 1\nallow_downscale: 0\n": "0 errors, 0 warnings",
+	} {
+		host, _ := os.Hostname() // so that no name has to be looked up
+		three := "nodelist {\n"
+		for i, name := range []string{host, "n2", "n3"} {
+			three += fmt.Sprintf("node {\nname: %s\nnodeid: %d\nring0_addr: 10.0.0.%d\n}\n", name, i+1, i+1)
+		}
+		text := "totem {\nversion: 2\ntransport: udpu\ncluster_name: x\n}\n" + three + "}\nquorum {\n" + lines + "}\n"
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		status, out, _ := run(file)
+		if !strings.Contains(out, want) || strings.Contains(want, "error:") != (status == 2) || strings.Contains(want, ":") && !strings.Contains(out, file+":23") {
+			t.Errorf("%s: status %d\n%s\nwant %q", lines, status, out, want)
+		}
 	}
 }
