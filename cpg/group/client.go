@@ -128,20 +128,32 @@ func (c *Client) MayMcastPart(part wire.Part) service.Error {
 // process, then the others backwards (cpg.c:
 // message_handler_req_lib_cpg_iteration_initialize).
 func (e *Engine) Iterate(r *wire.IterInitReq) []wire.Item {
-	var items []wire.Item
+	var order []*group // by their first process
+	of := map[*group][]process{}
+	total := 0
 	for _, p := range e.procs {
 		if r.Type == wire.IterOneGroup && p.group.name != r.Group {
 			continue
 		}
-		it := wire.Item{Group: p.group.name, Node: p.node, PID: p.pid}
-		i := slices.IndexFunc(items, func(x wire.Item) bool { return x.Group == it.Group })
-		if r.Type == wire.IterNames {
-			if i >= 0 {
-				continue
-			}
-			it.Node, it.PID = 0, 0
+		if of[p.group] == nil {
+			order = append(order, p.group)
+		} else if r.Type == wire.IterNames {
+			continue
 		}
-		items = slices.Insert(items, i+1, it)
+		of[p.group] = append(of[p.group], p)
+		total++
+	}
+	items := make([]wire.Item, 0, total)
+	for _, g := range slices.Backward(order) {
+		list := of[g]
+		slices.Reverse(list[1:])
+		for _, p := range list {
+			it := wire.Item{Group: g.name, Node: p.node, PID: p.pid}
+			if r.Type == wire.IterNames {
+				it.Node, it.PID = 0, 0
+			}
+			items = append(items, it)
+		}
 	}
 	return items
 }

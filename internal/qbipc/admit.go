@@ -3,6 +3,7 @@ package qbipc
 import (
 	"container/list"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -131,7 +132,8 @@ var lastHandle atomic.Uint64
 // answers (ipc_setup.c: handle_new_connection).
 func (s *Server) admit(fd int, cred credentials, req connRequest) {
 	peer := Peer{PID: uint32(cred.pid), UID: cred.uid, GID: cred.gid,
-		OwnerUID: cred.uid, OwnerGID: cred.gid, Mode: 0o600}
+		OwnerUID: cred.uid, OwnerGID: cred.gid, Mode: 0o600,
+		FreeFiles: s.files - 1 - fd} // the kernel gives out the lowest number that is free
 	c := &Conn{srv: s, sock: fd, peer: peer, handle: lastHandle.Add(1),
 		maxMsg: max(req.maxMsg, s.o.MaxMsg, connResponseSize)}
 	dir := folderName(s, c)
@@ -166,6 +168,16 @@ func (s *Server) admit(fd int, cred credentials, req connRequest) {
 	c.opened = true
 	s.log(LogDebug, "IPC credentials authenticated ("+c.folder.path+"/qb)")
 	s.o.Handler.Opened(c)
+}
+
+// maxFiles is how many descriptors this process may have; Go has raised the limit as
+// far as it may be before main began.
+func maxFiles() int {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil || lim.Cur > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return int(lim.Cur)
 }
 
 // refuse tells a client why it may not connect.

@@ -60,6 +60,9 @@ type Peer struct {
 	// default is the peer and 0600 (ipcs.c: qb_ipcs_connection_auth_set).
 	OwnerUID, OwnerGID uint32
 	Mode               uint32
+	// FreeFiles is how many more descriptors this process may open, about. A client
+	// costs one, or three with sockets.
+	FreeFiles int
 }
 
 // Handler is what a server's owner does. All of it is called on the Poller.
@@ -153,6 +156,7 @@ type Server struct {
 	listen int
 	path   string // of a file-system socket
 	pid    int
+	files  int // that this process may have open
 	rate   Rate
 	stats  ServerStats
 	conns  []*Conn
@@ -190,10 +194,11 @@ func NewServer(p Poller, o Options) (*Server, error) {
 	if o.ShmDir == "" {
 		o.ShmDir = "/dev/shm"
 	}
-	s := &Server{o: o, poll: p, listen: -1, pid: os.Getpid(), shaking: list.New()}
+	s := &Server{o: o, poll: p, listen: -1, pid: os.Getpid(), files: maxFiles(), shaking: list.New()}
 	if err := s.publish(); err != nil {
 		return nil, fmt.Errorf("qbipc: server %q: %w", o.Name, err)
 	}
+	s.sweep()
 	s.shakingTimer = p.NewTimer(s.expireHandshakes)
 	s.listenTimer = p.NewTimer(func() { s.watchListener(pollIn) })
 	s.doomTimer = p.NewTimer(s.bury)

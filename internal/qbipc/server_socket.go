@@ -18,12 +18,15 @@ type socketConn struct {
 	watched, alive bool
 }
 
+// controlFile is the name in a connection's directory of the file with its counters.
+func controlFile(service string) string { return "qb-control-" + service }
+
 // openSockets makes the control file and the two sockets (ipc_socket.c:
 // qb_ipcs_us_connect).
 func (c *Conn) openSockets(dirfd int, res *connResponse) error {
 	w := &socketConn{c: c, base: c.folder.path + "/qb-" + c.srv.o.Name,
 		msgs: datagrams{fd: -1}, events: datagrams{fd: -1}}
-	name := "qb-control-" + c.srv.o.Name
+	name := controlFile(c.srv.o.Name)
 	if len(c.folder.path)+1+len(name) >= nameMax {
 		return unix.ENAMETOOLONG
 	}

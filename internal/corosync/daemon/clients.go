@@ -24,6 +24,7 @@ type clients struct {
 	servers [8]*qbipc.Server
 	ready   bool // a sync has been completed: connections are accepted
 	level   pg.Level
+	full    bool // too few descriptors are left for more clients
 	active  uint64
 	closed  uint64
 	notes   map[uint64]*note               // by the client's handle
@@ -94,11 +95,32 @@ func (s socket) Accept(p *qbipc.Peer) error {
 		c.d.log.main.Debug("Denied connection, corosync is not ready")
 		return unix.EAGAIN
 	}
+	if c.fewFiles(p.FreeFiles - spareFiles) {
+		return unix.EMFILE
+	}
 	if p.UID == 0 || p.GID == 0 || c.granted("uid", p.UID) || c.granted("gid", p.GID) {
 		return nil
 	}
 	c.d.log.main.Error("Denied connection attempt from %d:%d", p.UID, p.GID)
 	return unix.EACCES
+}
+
+// spareFiles are descriptors that clients do not get: the ring's sockets, logs, what a
+// reload opens (libqb loop_poll.c: POLL_FDS_USED_MISC).
+const spareFiles = 50
+
+// fewFiles says whether clients are refused for lack of descriptors, and tells when that
+// changes (libqb loop_poll.c: qb_poll_fds_usage_check_, ipc_glue.c: cs_ipcs_low_fds_event).
+func (c *clients) fewFiles(left int) bool {
+	switch {
+	case !c.full && left <= 1:
+		c.full = true
+		c.d.log.main.Warning("refusing new connections (fds_available:%d)", max(left, 0))
+	case c.full && left > 2:
+		c.full = false
+		c.d.log.main.Notice("allowing new connections (fds_available:%d)", left)
+	}
+	return c.full
 }
 
 // granted looks for a grant of corosync.conf (uidgid.config.) or of a client

@@ -40,14 +40,12 @@ func (d *Daemon) setKey(key string, v cmap.Value) {
 }
 
 // addresses prints a node's addresses, one per link, as "r(0) ip(A) r(1) ip(B) "
-// (totempg.c: totempg_ifaces_print); corosync-notifyd parses it.
+// (totempg.c: totempg_ifaces_print), "" for a node that is not in the nodelist;
+// corosync-notifyd parses it.
 func (d *Daemon) addresses(id uint32) string {
 	var b strings.Builder
 	for i, a := range d.linkAddrs(id) {
 		fmt.Fprintf(&b, "r(%d) ip(%s) ", i, a)
-	}
-	if b.Len() == 0 {
-		return "no interface found for nodeid"
 	}
 	return b.String()
 }
