@@ -33,9 +33,9 @@ func anyRing() []mix {
 // TestMixedLoss is TestMixedOrder on a network that loses one packet in fifty:
 // messages are asked for and sent again by nodes of either make, tokens are
 // repeated, and large messages come together from pieces of both. A lost token is
-// missed sooner than as a default: libcpg tries for a second to send a piece of a large
-// message, then the whole message begins anew, and of five nodes one in ten rounds of
-// the token loses it.
+// missed much sooner than as a default: of five nodes one in ten rounds loses it, and
+// libcpg, which cuts what is larger than its buffer, tries for one second to send the
+// rest of a message and then begins with the whole of it anew.
 func TestMixedLoss(t *testing.T) {
 	for _, m := range anyRing() {
 		t.Run(m.name, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestMixedLoss(t *testing.T) {
 			limit := 4 * time.Minute
 			ctx := labtest.Context(t, limit)
 			load := clientProgram(t, "load")
-			l := startMix(t, ctx, m, lab.Conf{Totem: []string{"token_retransmits_before_loss_const: 10"}})
+			l := startMix(t, ctx, m, lab.Conf{Totem: []string{"token_retransmit: 100"}})
 			if err := l.Loss(2); err != nil {
 				t.Fatal(err)
 			}
