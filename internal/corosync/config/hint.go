@@ -80,7 +80,15 @@ func remark(file string, line int, text, hint string) string {
 	if hint != "" {
 		hint = " (" + hint + ")"
 	}
-	return fmt.Sprintf("%s:%d: %s%s", file, line, text, hint)
+	return fmt.Sprintf("%s:%d: %s%s", file, line, strings.Map(visible, text), hint)
+}
+
+// visible keeps what controls a terminal out of a line.
+func visible(r rune) rune {
+	if r < ' ' || r == 0x7f {
+		return '?'
+	}
+	return r
 }
 
 func few(lines []string) []string {

@@ -88,6 +88,14 @@ func TestSecretStaysSecret(t *testing.T) {
 	}
 }
 
+// TestNoControls: bytes of a value that a terminal would act on are not repeated.
+func TestNoControls(t *testing.T) {
+	e := &configtest.Env{Files: map[string]string{"/c": "totem {\nlink_mode: \x1b[2Jx\n}\n"}}
+	if got := Remarks(e, "/c", &Error{Keys: []string{"totem.link_mode"}}); !slices.Equal(got, []string{"see /c:2: totem.link_mode: ?[2Jx (Possible are passive, active, rr.)"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestReloadTellsWhatIsMeaningless: a file that is taken, with a line that has no
 // effect.
 func TestReloadTellsWhatIsMeaningless(t *testing.T) {

@@ -335,6 +335,7 @@ func (l *linter) votes(refused string, complaints []string) {
 func (l *linter) refused(err error) {
 	line, text, hint := 0, strings.TrimSpace(err.Error()), ""
 	if e, ok := err.(*Error); ok {
+		hint = e.Hint
 		for _, key := range e.Keys {
 			if at, ok := l.lines[key]; ok && line == 0 {
 				line = at

@@ -118,6 +118,7 @@ func TestLintRules(t *testing.T) {
 		{"totem {\nversion: 2\nversion\n}\n", "3 error syntax"},
 		{"totem {\nversion: x\nlink_mode: y\nnetmtu: z\n}\n", "2 error value, 3 warning unknown-word, 4 error value"},
 		{"totem {\nversion: 3\n}\n" + three1(), "2 error refused"},
+		{lintTotem("interface {\nlinknumber: 3\nmcastport: 6000\n}\n") + three + lintQuorum + "}\n", "8 error refused"},
 		{lintTotem("link_mode: activ\n") + three, "6 error refused"},
 		{udpu + "block_unlisted_ips: maybe\n}\n" + three1() + lintQuorum + "}\n", "5 warning unknown-word"},
 	} {

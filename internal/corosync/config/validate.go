@@ -126,10 +126,29 @@ func (d *deriver) validateLinkCount() string {
 	}
 	for i, l := range d.c.Links {
 		if l.Configured && len(l.Members) != members {
-			return d.at("Not all nodes have the same number of links", d.ringOf(i)...)
+			return d.uneven(i)
 		}
 	}
 	return ""
+}
+
+// uneven objects to a link that some nodes are not on; what makes it may be an
+// interface section alone.
+func (d *deriver) uneven(link int) string {
+	keys := d.ringOf(link)
+	if keys == nil {
+		d.hint = fmt.Sprintf("No node has a ring%d_addr.", link)
+		keys = d.interfaceKeys(link)
+	}
+	return d.at("Not all nodes have the same number of links", keys...)
+}
+
+// interfaceKeys are the keys of an interface section.
+func (d *deriver) interfaceKeys(link int) (keys []string) {
+	for key := range d.m.All(fmt.Sprintf("totem.interface.%d.", link)) {
+		keys = append(keys, key)
+	}
+	return keys
 }
 
 // duplicates looks for a node id that two nodes have. The original compares in
@@ -173,10 +192,7 @@ func (d *deriver) ringOf(link int) (keys []string) {
 // furtherLinks are the keys that make links beyond link 0.
 func (d *deriver) furtherLinks() (keys []string) {
 	for i := 1; i < MaxLinks; i++ {
-		keys = append(keys, d.ringOf(i)...)
-		for key := range d.m.All(fmt.Sprintf("totem.interface.%d.", i)) {
-			keys = append(keys, key)
-		}
+		keys = append(append(keys, d.ringOf(i)...), d.interfaceKeys(i)...)
 	}
 	return keys
 }
