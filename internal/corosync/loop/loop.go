@@ -2,18 +2,19 @@
 // with its own epoll instance that owns every socket, timer and protocol state
 // of the daemon.
 //
-// It replaces libqb's qb_loop. The Go runtime's own poller is not used: a
-// descriptor registered here is read by the loop's thread alone, so that a
-// token is handled without a goroutine switch. Only Post and Stop may be
-// called from other goroutines.
+// It replaces libqb's qb_loop. The Go runtime's own poller knows none of the
+// descriptors registered here: they are read by the loop's thread alone, so that a
+// token is handled without a goroutine switch; only an idle loop sleeps in it. Only
+// Post and Stop may be called from other goroutines.
 package loop
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,6 +59,8 @@ type watch struct {
 // the two methods that others may call.
 type Loop struct {
 	epfd    int
+	file    *os.File // epfd's owner, known to the runtime's poller
+	raw     syscall.RawConn
 	wakefd  int
 	watches []watch // by descriptor
 	gen     int32
@@ -65,6 +68,7 @@ type Loop struct {
 	timers  timerHeap
 	now     time.Time
 	served  time.Time     // when handlers of High last ended
+	busy    bool          // the last two events came shortly one after the other
 	idle    []func() bool // run each turn; true: more to do, do not block
 	stopped bool
 	shared  bool
@@ -80,12 +84,22 @@ func New() (*Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loop: epoll_create1: %w", err)
 	}
+	if err := unix.SetNonblock(epfd, true); err != nil { // or the poller leaves it alone
+		unix.Close(epfd)
+		return nil, fmt.Errorf("loop: epoll descriptor: %w", err)
+	}
+	file := os.NewFile(uintptr(epfd), "epoll")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("loop: epoll descriptor: %w", err)
+	}
 	wakefd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
-		unix.Close(epfd)
+		file.Close()
 		return nil, fmt.Errorf("loop: eventfd: %w", err)
 	}
-	l := &Loop{epfd: epfd, wakefd: wakefd, now: time.Now()}
+	l := &Loop{epfd: epfd, file: file, raw: raw, wakefd: wakefd, now: time.Now()}
 	if err := l.Add(wakefd, Readable, Low, l.drainWake); err != nil {
 		l.Close()
 		return nil, err
@@ -96,7 +110,7 @@ func New() (*Loop, error) {
 // Close frees the descriptors of the loop itself.
 func (l *Loop) Close() {
 	unix.Close(l.wakefd)
-	unix.Close(l.epfd)
+	l.file.Close()
 }
 
 // Shared makes Run an ordinary goroutine, which gives its processor away while
@@ -175,7 +189,9 @@ func (l *Loop) Run() error {
 		if err != nil {
 			return fmt.Errorf("loop: epoll_wait: %w", err)
 		}
-		l.now = time.Now()
+		now := time.Now()
+		l.busy = !l.shared && n > 0 && now.Sub(l.now) < wakeful
+		l.now = now
 		l.runTimers()
 		l.dispatch(n)
 		more = false
@@ -184,32 +200,6 @@ func (l *Loop) Run() error {
 		}
 	}
 	return nil
-}
-
-// wait collects ready descriptors, for timeout ms at most (-1: no limit).
-//
-// It is a raw system call although it blocks: the thread keeps its P, so that
-// a datagram is handled without the scheduler (no P to find, no monitor thread to
-// wake; measured as a third of the daemon's CPU at full load). The collector is
-// not held up: it stops a thread by a signal, which ends the wait. The price is a
-// P that nobody else can use, and a signal from the monitor every 10 ms.
-func (l *Loop) wait(timeout int) (n int, err error) {
-	if l.shared {
-		n, err := unix.EpollWait(l.epfd, l.events[:], timeout)
-		if err == unix.EINTR {
-			return 0, nil
-		}
-		return n, err
-	}
-	r, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epfd), uintptr(unsafe.Pointer(&l.events)), batch, uintptr(timeout), 0, 0)
-	switch errno {
-	case 0:
-		return int(r), nil
-	case unix.EINTR:
-		return 0, nil
-	default:
-		return 0, errno
-	}
 }
 
 // dispatch calls the handlers of the first n events: the urgent ones first, or,

@@ -43,17 +43,12 @@ func (t *Timer) Stop() bool {
 	return true
 }
 
-// timeout is how long epoll_wait may block, in ms: rounded up, so that a timer
-// is due when the wait ends. -1: no timer.
-func (l *Loop) timeout() int {
+// timeout is how long the loop may wait for events until a timer is due; negative: no timer.
+func (l *Loop) timeout() time.Duration {
 	if len(l.timers) == 0 {
 		return -1
 	}
-	d := time.Until(l.timers[0].at)
-	if d <= 0 {
-		return 0
-	}
-	return int((d + time.Millisecond - 1) / time.Millisecond)
+	return max(time.Until(l.timers[0].at), 0)
 }
 
 // runTimers runs what is due now. A timer armed meanwhile waits for the next
