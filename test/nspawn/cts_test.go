@@ -37,7 +37,7 @@ func (m *machine) installSuite() {
 // with E2E_LONG all of them, with EXEC_SUITE="-p NAME" those chosen.
 func TestExecSuite(t *testing.T) {
 	m := newMachine(t)
-	m.install()
+	m.install("nginx-light")
 	m.installSuite()
 	m.chroot("systemctl disable nginx corosync pacemaker")
 	m.start()

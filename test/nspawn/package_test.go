@@ -18,7 +18,7 @@ import (
 // an OCF one are started, fail, and are recovered by our executor.
 func TestPackage(t *testing.T) {
 	m := newMachine(t)
-	m.install()
+	m.install("nginx-light")
 	ctx := labtest.Context(t, 8*time.Minute)
 	for _, name := range []string{"/usr/sbin/corosync", "/usr/sbin/pacemakerd", "/usr/lib/pacemaker/pacemaker-execd"} {
 		if out := m.chroot("dpkg -S " + name); !strings.HasPrefix(out, "pacesync:") {

@@ -18,21 +18,27 @@ import (
 	"github.com/pacesync/pacesync/internal/testwait"
 )
 
-// makeBase makes the tree that all tests start from, with the packages that they
-// install lying in apt's cache. It is complete when the file .complete is there.
+// makeBase makes the tree that all tests start from, unless it is there, and puts
+// the packages named, and what they need, into apt's cache in it. Its file .complete
+// names those that are.
 const makeBase = `set -euo pipefail
-base=$1
-[ ! -e "$base/.complete" ] || exit 0
-rm -rf --one-file-system "$base"; mkdir -p "$base"
-mirror=$(sed -nE 's/^URIs: *//p; s/^deb +(\[[^]]*\] +)?([^ ]+) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -1 || true)
-mirror=${mirror:-http://deb.debian.org/debian}
-debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,procps,psmisc,python3,python3-psutil,python3-systemd bookworm "$base" "$mirror"
+base=$1; shift
+if [ ! -e "$base/.complete" ]; then
+	mirror=$(sed -nE 's/^URIs: *//p; s/^deb +(\[[^]]*\] +)?([^ ]+) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -1 || true)
+	mirror=${mirror:-http://deb.debian.org/debian}
+	rm -rf --one-file-system "$base"; mkdir -p "$base"
+	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,procps,psmisc,python3,python3-psutil,python3-systemd bookworm "$base" "$mirror"
+	for f in apt.conf.d; do [ ! -e /etc/apt/$f ] || cp -r /etc/apt/$f "$base/etc/apt/"; done
+	echo "deb $mirror bookworm main" >"$base/etc/apt/sources.list"
+	touch "$base/.complete"
+fi
+missing=
+for package; do grep -qx "$package" "$base/.complete" || missing="$missing $package"; done
+[ "$missing" ] || exit 0
 cp /etc/resolv.conf "$base/etc/"
-for f in apt.conf.d; do [ ! -e /etc/apt/$f ] || cp -r /etc/apt/$f "$base/etc/apt/"; done
-echo "deb $mirror bookworm main" >"$base/etc/apt/sources.list"
 chroot "$base" apt-get update -qq
-DEBIAN_FRONTEND=noninteractive chroot "$base" apt-get install -y -qq --no-install-recommends --download-only pacemaker pacemaker-resource-agents resource-agents pacemaker-cli-utils nginx-light
-touch "$base/.complete"
+DEBIAN_FRONTEND=noninteractive chroot "$base" apt-get install -y -qq --no-install-recommends --download-only $missing
+printf '%s\n' $missing >>"$base/.complete"
 `
 
 // enter runs the rest of a script with the tree, base and changes, at $tree, in a
@@ -46,21 +52,26 @@ mount -t overlay overlay -o lowerdir="$base",upperdir="$dir/upper",workdir="$dir
 // machine is a tree with changes of one test, booted or not.
 type machine struct {
 	t    *testing.T
+	name string // its host name, too
 	base string
 	dir  string
 	boot *exec.Cmd
 	log  string
 	init int
+	hub  *hub   // of which it has an interface; nil: it has no network but the loopback interface
+	addr string // on the hub
 }
 
-func newMachine(t *testing.T) *machine {
+// newMachine is a machine to which our package, and more of Debian's, can be installed.
+func newMachine(t *testing.T, more ...string) *machine {
 	t.Helper()
 	labtest.Need(t, "/usr/bin/systemd-nspawn", "/usr/sbin/debootstrap")
 	base := os.Getenv("NSPAWN_BASE")
 	if base == "" {
 		base = "/var/tmp/pacesync-nspawn"
 	}
-	cmd := exec.Command("bash", "-c", makeBase, "base", base)
+	packages := append([]string{"pacemaker", "pacemaker-resource-agents", "resource-agents", "pacemaker-cli-utils", "nginx-light"}, more...)
+	cmd := exec.Command("bash", append([]string{"-c", makeBase, "base", base}, packages...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tail := out[max(0, len(out)-2000):]
 		testneed.Missing(t, fmt.Sprintf("no Debian tree can be made: %v\n%s", err, tail))
@@ -70,7 +81,7 @@ func newMachine(t *testing.T) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &machine{t: t, base: base, dir: dir, log: filepath.Join(dir, "boot.log")}
+	m := &machine{t: t, name: "pacesync", base: base, dir: dir, log: filepath.Join(dir, "boot.log")}
 	t.Cleanup(func() {
 		if t.Failed() && m.init != 0 {
 			t.Log(m.run(context.Background(), "journalctl -b --no-pager | tail -60").out)
@@ -107,11 +118,43 @@ exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive ch
 	return string(out)
 }
 
-// start boots the machine and waits until systemd is done with it. It has no
-// network but the loopback interface.
+// hub is a network namespace with a bridge, for machines that talk to each other.
+type hub struct{ namespace string }
+
+func newHub(t *testing.T) *hub {
+	t.Helper()
+	h := &hub{fmt.Sprintf("pacesync-nspawn-%d", os.Getpid())}
+	for _, args := range [][]string{
+		{"netns", "add", h.namespace}, {"-n", h.namespace, "link", "add", "hub", "type", "bridge"}, {"-n", h.namespace, "link", "set", "hub", "up"},
+	} {
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %v: %v\n%s", args, err, out)
+		}
+	}
+	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", h.namespace).Run() })
+	return h
+}
+
+// clone is a machine of another name with the same changes so far, on the same hub.
+func (m *machine) clone(name, addr string) *machine {
+	m.t.Helper()
+	c := newMachine(m.t)
+	c.name, c.hub, c.addr = name, m.hub, addr
+	if out, err := exec.Command("cp", "-a", filepath.Join(m.dir, "upper"), c.dir).CombinedOutput(); err != nil {
+		m.t.Fatalf("cp: %v\n%s", err, out)
+	}
+	return c
+}
+
+// start boots the machine and waits until systemd is done with it.
 func (m *machine) start() {
 	m.t.Helper()
-	script := enter + `exec systemd-nspawn -q -D "$tree" --boot --register=no --keep-unit --private-network --machine=pacesync --resolv-conf=off --timezone=off --console=pipe`
+	network, inside := "--private-network", ""
+	if m.hub != nil {
+		network, inside = "--network-bridge=hub", "nsenter --net=/run/netns/"+m.hub.namespace
+		m.put("/etc/hostname", []byte(m.name+"\n"), 0o644)
+	}
+	script := enter + fmt.Sprintf("exec %s systemd-nspawn -q -D \"$tree\" --boot --register=no --keep-unit %s --machine=%s --resolv-conf=off --timezone=off --console=pipe", inside, network, m.name)
 	log, err := os.Create(m.log)
 	if err != nil {
 		m.t.Fatal(err)
@@ -131,6 +174,9 @@ func (m *machine) start() {
 		s := strings.TrimSpace(m.run(context.Background(), "systemctl is-system-running").out)
 		return s == "running" || s == "degraded"
 	})
+	if m.hub != nil {
+		m.must(context.Background(), "ip addr add "+m.addr+"/24 dev host0 && ip link set host0 up")
+	}
 }
 
 func child(pid int) int {
@@ -229,8 +275,14 @@ func buildDeb(t *testing.T) []byte {
 }
 
 // install puts our package and what the tests use into the machine, with apt.
-func (m *machine) install() {
+func (m *machine) install(more ...string) {
 	m.t.Helper()
 	m.put("/root/pacesync.deb", buildDeb(m.t), 0o644)
-	m.chroot("apt-get install -y -qq --no-install-recommends /root/pacesync.deb resource-agents pacemaker-cli-utils nginx-light")
+	m.apt(append(more, "/root/pacesync.deb", "resource-agents", "pacemaker-cli-utils")...)
+}
+
+// apt installs packages into the machine that is not booted.
+func (m *machine) apt(packages ...string) {
+	m.t.Helper()
+	m.chroot("apt-get install -y -qq --no-install-recommends " + strings.Join(packages, " "))
 }
