@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -120,6 +121,9 @@ func TestDaemon(t *testing.T) {
 					t.Errorf("the first instance: %v", err)
 				}
 			})
+			if impl == lab.Ours {
+				t.Run("after a crash", func(t *testing.T) { leavesNothing(ctx, t, n, sh) })
+			}
 			t.Run("ends on SIGTERM", func(t *testing.T) {
 				pid := strings.TrimSpace(sh("cat /run/corosync.pid").Stdout)
 				sh("kill -TERM " + pid)
@@ -134,6 +138,28 @@ func TestDaemon(t *testing.T) {
 			})
 			t.Run("systemd", func(t *testing.T) { notifies(t, n, sh) })
 		})
+	}
+}
+
+// leavesNothing checks that a daemon removes what one that was killed with a client
+// left in /dev/shm.
+func leavesNothing(ctx context.Context, t *testing.T, n *lab.Node, sh func(string) lab.Result) {
+	// The client is stopped, so that it cannot clear up itself.
+	res := sh("sleep 60 | stdbuf -oL corosync-cmapctl -t test.x >/run/tracked & until grep -q Type /run/tracked; do sleep 0.05; done; " +
+		"kill -STOP $(pidof corosync-cmapctl); kill -KILL $(cat /run/corosync.pid); kill -KILL $(pidof corosync-cmapctl) $(pidof sleep); ls -d /dev/shm/qb-*-*-*-*")
+	if res.Code != 0 {
+		t.Fatalf("nothing was left to clear up: %v", res)
+	}
+	if res := sh("/usr/sbin/corosync"); res.Code != 0 {
+		t.Fatalf("status %d, said %q", res.Code, res.Stdout+res.Stderr)
+	}
+	if err := n.WaitServe(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range strings.Fields(res.Stdout) {
+		if res := sh("ls -d " + left); res.Code == 0 {
+			t.Errorf("left behind: %s", left)
+		}
 	}
 }
 

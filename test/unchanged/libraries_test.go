@@ -19,34 +19,46 @@ const socketIPC = "system {\n  qb_ipc_type: socket\n}\n"
 
 // counts says how much of each a run does.
 type counts struct {
-	kills int      // processes killed while they use a library
-	slow  []string // messages and their size for a member that takes none
+	kills  int      // processes killed while they use a library
+	groups int      // closed process groups with a connection each
+	slow   []string // messages and their size for a member that takes none
 }
 
 // TestLibraries: each library's calls, good and bad, say the same; killed
 // clients leave nothing behind; a slow one loses nothing.
 func TestLibraries(t *testing.T) {
-	playLibraries(t, "", counts{100, []string{"3000 1000"}})
+	playLibraries(t, "", counts{100, 30, []string{"3000 1000"}})
 }
 
 // TestLibrariesLong is the same in full count.
 func TestLibrariesLong(t *testing.T) {
 	labtest.Long(t, "TestLibraries")
-	playLibraries(t, "", counts{1000, []string{"50000 1000", "200 1000000"}})
+	playLibraries(t, "", counts{1000, 1000, []string{"50000 1000", "200 1000000"}})
 }
 
 // TestLibrariesSocket is the same over libqb's socket type.
 func TestLibrariesSocket(t *testing.T) {
 	labtest.Long(t, "TestLibraries, and test/ipc for the socket type")
-	playLibraries(t, socketIPC, counts{1000, []string{"50000 1000", "2000 50000"}})
+	playLibraries(t, socketIPC, counts{1000, 1000, []string{"50000 1000", "2000 50000"}})
 }
+
+// statistics are counters of the ring that have begun to count by then; its own
+// multicasts come back to a node.
+const statistics = `corosync-cmapctl -m stats stats.pg.msg_reserved
+corosync-cmapctl -m stats stats.srp. | awk '
+	/mcast_retx|_lost|consensus|continuous|dropped|firewall|mtt|avg|time_since/ {next}
+	{n[$1] = $4; print $1, $2, ($4 > 0)}
+	END {
+		for (k in n) if (sub("_tx$", "", k) && k ~ /mcast|merge|hold/ && n[k "_rx"] < n[k "_tx"]) print k, n[k "_tx"], "sent", n[k "_rx"], "came"
+	}'`
 
 func playLibraries(t *testing.T, conf string, n counts) {
 	dir := built(t)
 	both(t, func(t *testing.T, daemon lab.Impl) map[string]said {
 		r := newRing(t, daemon, 2, lab.Conf{}, conf)
 		told := map[string]said{}
-		for _, p := range []string{"calls_cpg", "calls_cmap", "calls_quorum", "calls_votequorum", "calls_sam", "calls_cfg"} {
+		told["calls_cpg"] = waitsMask(r.run("n1", dir+"/calls_cpg", strconv.Itoa(n.groups)))
+		for _, p := range []string{"calls_cmap", "calls_quorum", "calls_votequorum", "calls_sam", "calls_cfg"} {
 			told[p] = waitsMask(r.run("n1", dir+"/"+p))
 		}
 		r.shell("n1", "corosync-cmapctl -s uidgid.uid.4242 u8 1")
@@ -56,6 +68,11 @@ func playLibraries(t *testing.T, conf string, n counts) {
 			told["slow "+s] = r.shell("n1", dir+"/slow "+s+" | sed 's/, taken .*//'")
 		}
 		r.kills(dir, n.kills)
+		if n.groups >= 1000 {
+			told["calls_cpg in another pid namespace"] = waitsMask(r.run("n1", "unshare", "--fork", "--pid", dir+"/calls_cpg"))
+		}
+		told["statistics"] = r.shell("n1", statistics)
+		told["calls_sam lost"] = r.run("n1", dir+"/calls_sam", "lost")
 		told["end"] = r.run("n1", dir+"/calls_cfg", "end")
 		return told
 	})

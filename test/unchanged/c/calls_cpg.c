@@ -1,4 +1,5 @@
-/* calls_cpg: libcpg, all calls, with a second member in a child process. */
+/* calls_cpg [N]: libcpg, all calls, with a second member in a child process; N groups
+ * of one process, and a group of as many processes, at most 140. */
 #include "say.h"
 #include <corosync/cpg.h>
 #include <signal.h>
@@ -100,7 +101,7 @@ static void iterate(cpg_handle_t h, cpg_iteration_type_t type, const char *g) {
 	struct cpg_name n = name(g);
 	cpg_iteration_handle_t it;
 	struct cpg_iteration_description_t d;
-	cs_error_t rc = cpg_iteration_initialize(h, type, &n, &it);
+	cs_error_t rc = cpg_iteration_initialize(h, type, type == CPG_ITERATION_ONE_GROUP ? &n : NULL, &it);
 	say("iteration %d of '%s': %d", type, g, rc);
 	if (rc != CS_OK) return;
 	while ((rc = cpg_iteration_next(it, &d)) == CS_OK) {
@@ -149,6 +150,7 @@ static void unjoined(void) {
 	iterate(h, CPG_ITERATION_NAME_ONLY, "");
 	iterate(h, CPG_ITERATION_ONE_GROUP, "nobody's");
 	iterate(h, CPG_ITERATION_ALL, "");
+	say("iteration of all with a name: %d", cpg_iteration_initialize(h, CPG_ITERATION_ALL, &g, NULL));
 	say("iteration of type 9: %d", cpg_iteration_initialize(h, 9, &g, NULL));
 	struct cpg_name longest = {.length = CPG_MAX_NAME_LENGTH}, longer = {.length = CPG_MAX_NAME_LENGTH + 1};
 	memset(longest.value, 'L', sizeof(longest.value));
@@ -273,11 +275,159 @@ static void dispatches(cpg_handle_t h) {
 	say("nothing left: %d %d", cpg_dispatch(h, CS_DISPATCH_ONE_NONBLOCKING), readable(fd, 0));
 }
 
-int main(void) {
+/* hex prints a name of any bytes. */
+static void hex(const struct cpg_name *g) {
+	putchar(' ');
+	for (uint32_t i = 0; i < g->length; i++) printf("%02x", (unsigned char)g->value[i]);
+}
+
+static void on_bytes(cpg_handle_t h, const struct cpg_name *g, uint32_t node, uint32_t pid, void *m, size_t n) {
+	(void)h; (void)node; (void)pid;
+	printf("deliver");
+	hex(g);
+	say(" '%.*s'", (int)n, (char *)m);
+	messages++;
+}
+
+static void on_count(cpg_handle_t h, const struct cpg_name *g, const struct cpg_address *m, size_t nm,
+                     const struct cpg_address *l, size_t nl, const struct cpg_address *j, size_t nj) {
+	(void)h; (void)m; (void)l; (void)j;
+	printf("confchg");
+	hex(g);
+	say(" %zu members %zu left %zu joined", nm, nl, nj);
+	changes++;
+}
+
+/* names joins groups whose names are empty, or equal up to a NUL, with a handle each. */
+static void names(void) {
+	static const struct { const char *bytes; uint32_t n; } all[] = {{"", 0}, {"a", 1}, {"a\0", 2}, {"a\0b", 3}, {"a\0c", 3}, {"\0", 1}, {"\xff\n\\", 3}};
+	enum { count = sizeof(all) / sizeof(*all) };
+	cpg_model_v1_data_t d = {.model = CPG_MODEL_V1, .cpg_deliver_fn = on_bytes, .cpg_confchg_fn = on_count};
+	cpg_handle_t h[count];
+	struct cpg_name g[count];
+	struct cpg_iteration_description_t item;
+	cpg_iteration_handle_t it;
+	cs_error_t rc;
+	int sent = messages;
+	for (int i = 0; i < count; i++) {
+		memset(&g[i], 0, sizeof(g[i]));
+		g[i].length = all[i].n;
+		memcpy(g[i].value, all[i].bytes, all[i].n);
+		retry(rc, cpg_model_initialize(&h[i], CPG_MODEL_V1, (cpg_model_data_t *)&d, NULL));
+		int before = changes;
+		rc = join(h[i], g[i]);
+		say("join name %d: %d", i, rc);
+		until(h[i], 0, before + 1);
+	}
+	for (int i = 0; i < count; i++) {
+		struct cpg_address l[CPG_MEMBERS_MAX];
+		int n = CPG_MEMBERS_MAX;
+		char text[] = {'m', '0' + i};
+		rc = cpg_membership_get(h[i], &g[i], l, &n);
+		say("members %d: %d %d, mcast %d", i, rc, n, mcast(h[i], CPG_TYPE_AGREED, text, 2));
+		until(h[i], ++sent, 0);
+		rc = cpg_iteration_initialize(h[0], CPG_ITERATION_ONE_GROUP, &g[i], &it);
+		printf("iterate %d: %d", i, rc);
+		while (rc == CS_OK && cpg_iteration_next(it, &item) == CS_OK) hex(&item.group);
+		if (rc == CS_OK) cpg_iteration_finalize(it);
+		putchar('\n');
+	}
+	/* Who ends in the group without a name stays its member in the original. */
+	int before = changes;
+	say("leave name 0: %d", leave(h[0], g[0]));
+	until(h[0], 0, before + 1);
+	for (int i = 0; i < count; i++) cpg_finalize(h[i]);
+}
+
+static size_t members_now;
+
+static void on_crowd(cpg_handle_t h, const struct cpg_name *g, const struct cpg_address *m, size_t nm,
+                     const struct cpg_address *l, size_t nl, const struct cpg_address *j, size_t nj) {
+	(void)h; (void)g; (void)m; (void)l; (void)nl; (void)j; (void)nj;
+	members_now = nm;
+	changes++;
+}
+
+static void on_hello(cpg_handle_t h, const struct cpg_name *g, uint32_t node, uint32_t pid, void *m, size_t n) {
+	(void)h; (void)g; (void)node; (void)pid; (void)m; (void)n;
+	messages++;
+}
+
+static cpg_handle_t quiet(void) {
+	cpg_model_v1_data_t d = {.model = CPG_MODEL_V1, .cpg_deliver_fn = on_hello, .cpg_confchg_fn = on_crowd};
+	cpg_handle_t h;
+	cs_error_t rc;
+	retry(rc, cpg_model_initialize(&h, CPG_MODEL_V1, (cpg_model_data_t *)&d, NULL));
+	if (rc != CS_OK) die("initialize %d", rc);
+	return h;
+}
+
+/* groups is one process with many handles, each in a group of its own. */
+static void groups(int n) {
+	cpg_handle_t *h = calloc(n, sizeof(*h));
+	struct cpg_iteration_description_t item;
+	cpg_iteration_handle_t it;
+	int count = 0;
+	for (int i = 0; i < n; i++) {
+		char text[32];
+		snprintf(text, sizeof(text), "group-%d", i);
+		h[i] = quiet();
+		int before = changes;
+		if (join(h[i], name(text)) != CS_OK) die("join %d", i);
+		until(h[i], 0, before + 1);
+	}
+	cpg_iteration_initialize(h[0], CPG_ITERATION_NAME_ONLY, NULL, &it);
+	while (cpg_iteration_next(it, &item) == CS_OK) count++;
+	say("%d groups: %d", n, count);
+	cpg_iteration_finalize(it);
+	for (int i = 0; i < n; i++) cpg_finalize(h[i]);
+	free(h);
+}
+
+/* crowd is many processes in one group, each of which says hello. libcpg's own limit
+ * is CPG_MEMBERS_MAX, which neither it nor the daemon checks. */
+static void crowd(int n) {
+	cpg_handle_t h = quiet();
+	int pipefd[2], sent = messages, before = changes, well = 0, status;
+	struct cpg_address l[2 * CPG_MEMBERS_MAX];
+	struct cpg_name g = name("crowd");
+	pid_t *pid = calloc(n, sizeof(*pid));
+	if (pipe(pipefd) || join(h, g) != CS_OK) die("crowd");
+	until(h, 0, before + 1);
+	for (int i = 0; i < n; i++) {
+		if ((pid[i] = fork()) == 0) {
+			cpg_handle_t mine = quiet();
+			char c;
+			close(pipefd[1]);
+			messages = changes = 0;
+			if (join(mine, g) != CS_OK) _exit(1);
+			until(mine, 0, 1);
+			mcast(mine, CPG_TYPE_AGREED, "hello", 5);
+			_exit(read(pipefd[0], &c, 1) == 0 ? 0 : 1);
+		}
+		until(h, sent + i + 1, before + i + 2);
+	}
+	int count = 2 * CPG_MEMBERS_MAX;
+	cs_error_t rc = cpg_membership_get(h, &g, l, &count);
+	say("%d processes in a group: %zu members, membership_get %d %d", n, members_now, rc, count);
+	close(pipefd[1]);
+	for (int i = 0; i < n; i++)
+		if (waitpid(pid[i], &status, 0) == pid[i] && WIFEXITED(status) && WEXITSTATUS(status) == 0) well++;
+	until(h, 0, before + 1 + 2 * n);
+	say("%d ended well, %zu members left", well, members_now);
+	cpg_finalize(h);
+	free(pid);
+}
+
+int main(int argc, char **argv) {
 	cpg_handle_t h, second;
+	int many = argc > 1 ? atoi(argv[1]) : 10;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	self_pid = getpid();
 	unjoined();
+	names();
+	groups(many);
+	crowd(many < 140 ? many : 140);
 	say("model v1: %d", start(&h, CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF));
 	int before = changes;
 	say("join: %d", join(h, name("pair")));

@@ -1,7 +1,9 @@
-/* calls_sam: libsam, all calls: health checks, restarts, stored data, quorum
+/* calls_sam [lost]: libsam, all calls: health checks, restarts, stored data, quorum
  * and cmap as parts of a policy. Each scene runs in a process of its own, which
- * becomes the supervisor of what sam_register forks. */
+ * becomes the supervisor of what sam_register forks. "lost" ends node 2, and with it
+ * the quorum of a ring of two. */
 #include "say.h"
+#include <corosync/cfg.h>
 #include <corosync/cmap.h>
 #include <corosync/sam.h>
 #include <signal.h>
@@ -162,13 +164,48 @@ static void quorate(void) {
 	_exit(0);
 }
 
-int main(void) {
+/* gone: the cmap policy without a restart. */
+static void gone(void) {
+	unsigned id = 0;
+	cs_error_t rc;
+	retry(rc, sam_initialize(0, SAM_RECOVERY_POLICY_QUIT | SAM_RECOVERY_POLICY_CMAP));
+	say("initialize %d", rc);
+	rc = sam_register(&id);
+	say("registered %d instance %u, start %d", rc, id, sam_start());
+	keys();
+	raise(SIGKILL);
+}
+
+/* loses: the quorum goes while the process is healthy. */
+static void loses(void) {
+	unsigned id = 0;
+	cs_error_t rc;
+	retry(rc, sam_initialize(20000, SAM_RECOVERY_POLICY_QUORUM_QUIT));
+	say("initialize %d", rc);
+	rc = sam_register(&id);
+	signal(SIGTERM, on_term);
+	say("registered %d instance %u, start %d", rc, id, sam_start());
+	corosync_cfg_callbacks_t none = {NULL};
+	corosync_cfg_handle_t h;
+	retry(rc, corosync_cfg_initialize(&h, &none));
+	say("kill_node: %d", corosync_cfg_kill_node(h, 2, "for its vote"));
+	for (;;) pause();
+}
+
+int main(int argc, char **argv) {
+	(void)argv;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1) {
+		scene("loses", loses);
+		say("done");
+		return 0;
+	}
 	scene("uninitialized", uninitialized);
 	scene("quits", quits);
 	scene("restarts", restarts);
 	scene("quorate", quorate);
 	scene("watched", watched);
+	scene("gone", gone);
 	say("after all");
 	keys();
 	say("done");
