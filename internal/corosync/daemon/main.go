@@ -41,7 +41,7 @@ func (e *exitError) Error() string { return fmt.Sprintf("exit status %d: %v", e.
 // Run is the program corosync (corosync(8)).
 func Run(e *applet.Env) int {
 	opts := options{file: config.DefaultFile}
-	p := getopt.New(e.Name, e.Args, "c:ftv", nil, e.Stderr)
+	p := getopt.New(e.Argv0, e.Args, "c:ftv", nil, e.Stderr)
 	for {
 		switch p.Next() {
 		case 'c':
