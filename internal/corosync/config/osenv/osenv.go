@@ -7,6 +7,7 @@
 package osenv
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -41,11 +42,40 @@ func (Env) ReadFile(path string, limit int) ([]byte, error) {
 		return nil, sysError(err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, int64(limit)))
+	data, err := whole(f, limit)
 	if errors.Is(err, syscall.EISDIR) {
 		return nil, config.ErrDirectory
 	}
 	return data, sysError(err)
+}
+
+// firstRead is enough for most files at once: what is read in several pieces may be
+// of two versions.
+const firstRead = 64 << 10
+
+// maxReads bounds how often a file is read that somebody keeps writing.
+const maxReads = 5
+
+// whole reads a file. A regular one is read until two reads give the same, so that a
+// file that is being written is not seen as the beginning of one version and the end
+// of another.
+func whole(f *os.File, limit int) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return io.ReadAll(io.LimitReader(f, int64(limit)))
+	}
+	var last []byte
+	for range maxReads {
+		b := bytes.NewBuffer(make([]byte, 0, max(firstRead, int(min(info.Size(), int64(limit)))+bytes.MinRead)))
+		if _, err := b.ReadFrom(io.NewSectionReader(f, 0, int64(limit))); err != nil {
+			return nil, err
+		}
+		if last != nil && bytes.Equal(last, b.Bytes()) {
+			break
+		}
+		last = b.Bytes()
+	}
+	return last, nil
 }
 
 // sysError is an error with the system's own text.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pacesync/pacesync/internal/corosync/config"
@@ -93,4 +94,32 @@ func TestThisMachine(t *testing.T) {
 	if got := e.Resolve("127.0.0.1", true, true); len(got) != 1 {
 		t.Errorf("literal: %v", got)
 	}
+}
+
+// TestReadFileWhileWritten: what is read is of one version, however much of it.
+func TestReadFileWhileWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	versions := []string{strings.Repeat("a", 3000), strings.Repeat("b", 3000)}
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = os.WriteFile(path, []byte(versions[i%2]), 0o600)
+			}
+		}
+	}()
+	for range 3000 {
+		got, _ := Env{}.ReadFile(path, 1<<20) // at the beginning it is not there
+		if strings.Contains(string(got), "a") && strings.Contains(string(got), "b") {
+			t.Errorf("a mixture of %d bytes", len(got))
+			break
+		}
+	}
+	close(stop)
+	<-done
 }
