@@ -32,10 +32,13 @@ corosync-notifyd -x
 corosync-notifyd -m
 corosync-notifyd -c
 corosync-notifyd -dh
+corosync-notifyd -n 2>/dev/null
+corosync-notifyd -fn 2>/dev/null
 corosync-notifyd -o 2>&1
 corosync-notifyd -os 2>&1
 corosync-vqsim -h
 corosync-vqsim -x
+corosync-vqsim -nx
 corosync-vqsim -o /nonexistent/x
 : | corosync-vqsim -c nofile 2>/dev/null
 (sleep 0.3; echo show; echo bogus; echo autofence on; echo '# x'; echo; echo down 1) | corosync-vqsim -c nofile 2>/dev/null
@@ -196,6 +199,8 @@ corosync-notifyd -fl
 corosync-notifyd -fos 2>&1 | grep -v '^.debug'
 corosync-notifyd -fod 2>&1 | grep -v '^.debug'
 corosync-notifyd -l
+corosync-blackbox | grep -v Dumping
+corosync-blackbox x -h >/dev/null
 corosync-cfgtool -k 1 2>&1
 corosync-cfgtool -R 2>&1
 corosync-cpgtool -d ,
