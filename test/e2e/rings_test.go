@@ -317,6 +317,7 @@ var expected = []struct {
 	{`error .* qb_ipcs_event_send: (Broken pipe|Connection reset by peer|Transport endpoint is not connected) `, "a client ended while it was told something", true},
 	{`warning .* (Watchdog not enabled by configuration|resource (load_15min|memory_used) missing a recovery key)`, "no resources in the file", false},
 	{`warning .* Corosync main process was not scheduled`, "a busy machine, or a test that stops it", false},
+	{`warning .* address \S+ of this node: .*: waiting for it`, "a test that starts it while the interface is down", false},
 	{`warning .* Denied connection, is not ready`, "a client came before the daemon served", false},
 	{`warning .* Discarding (JOIN|LEAVE) message during flush`, "packets that came before the token, as in the original", false},
 }
