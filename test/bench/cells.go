@@ -139,6 +139,7 @@ func latency(ctx context.Context, r *running) error {
 		pause string
 		load  []string // of flood
 	}{
+		{"daemons asleep (one in 50 ms)", "50", nil},
 		{"idle ring", "2", nil},
 		{"one after the other", "0", nil},
 		{"beside 1000 messages of 1024 bytes a second", "2", []string{"-r", "1000"}},
