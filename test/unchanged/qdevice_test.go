@@ -110,7 +110,8 @@ func (a *arbiter) down(name string) {
 // "A,V,NMW" and 1, and is quorate or not.
 func (a *arbiter) flags(name, flags string, votes int, quorate string) {
 	a.t.Helper()
-	a.await(name, fmt.Sprintf(`corosync-quorumtool -s >/tmp/q; grep -q '^Quorate: *%s$' /tmp/q && grep -Eq '^ +0 +%d +(%s )?Qdevice' /tmp/q`, quorate, votes, flags))
+	a.await(name, fmt.Sprintf(`q=$(corosync-quorumtool -s); echo "$q"
+		{ echo "$q" | grep -q '^Quorate: *%s$' && echo "$q" | grep -Eq '^ +0 +%d +(%s )?Qdevice'; } || { corosync-qdevice-tool -s -v; false; }`, quorate, votes, flags))
 }
 
 // whole waits until all nodes are together and have the vote.
