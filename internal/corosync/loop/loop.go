@@ -61,6 +61,9 @@ type Loop struct {
 	epfd    int
 	file    *os.File // epfd's owner, known to the runtime's poller
 	raw     syscall.RawConn
+	look    func(uintptr) bool // lookOnce, which leaves what it found here
+	found   int
+	failed  error
 	wakefd  int
 	watches []watch // by descriptor
 	gen     int32
@@ -100,6 +103,7 @@ func New() (*Loop, error) {
 		return nil, fmt.Errorf("loop: eventfd: %w", err)
 	}
 	l := &Loop{epfd: epfd, file: file, raw: raw, wakefd: wakefd, now: time.Now()}
+	l.look = l.lookOnce
 	if err := l.Add(wakefd, Readable, Low, l.drainWake); err != nil {
 		l.Close()
 		return nil, err

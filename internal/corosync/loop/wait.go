@@ -58,13 +58,17 @@ func (l *Loop) waitAsleep(timeout time.Duration) (n int, err error) {
 	if err := l.file.SetReadDeadline(deadline); err != nil {
 		return 0, err
 	}
-	var failed error
-	err = l.raw.Read(func(uintptr) bool {
-		n, failed = l.waitAwake(0)
-		return n != 0 || failed != nil
-	})
+	l.found, l.failed = 0, nil
+	err = l.raw.Read(l.look)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = nil
 	}
-	return n, errors.Join(err, failed)
+	return l.found, errors.Join(err, l.failed)
+}
+
+// lookOnce is what the poller calls until it says true; made once, as New's l.look, so
+// that a wait allocates nothing.
+func (l *Loop) lookOnce(uintptr) bool {
+	l.found, l.failed = l.waitAwake(0)
+	return l.found != 0 || l.failed != nil
 }
