@@ -43,8 +43,9 @@ type quorumClient struct {
 
 func (s *quorumServer) engine() *service.Engine {
 	const free = service.FlowNotRequired
-	fn := func(size int, serve func(*quorumClient, []byte)) service.LibFn {
+	fn := func(what string, size int, serve func(*quorumClient, []byte)) service.LibFn {
 		return service.LibFn{Flow: free, MinSize: size, Handle: func(c service.Conn, msg []byte) {
+			s.log(service.LevelDebug, fmt.Sprintf("got %s request on %#x", what, c.Handle()))
 			serve(c.State().(*quorumClient), msg)
 		}}
 	}
@@ -57,11 +58,11 @@ func (s *quorumServer) engine() *service.Engine {
 		Priority:       1,
 		AllowInquorate: true,
 		Lib: []service.LibFn{
-			wire.ReqGetQuorate:   fn(mar.ReqSize, s.getQuorate),
-			wire.ReqTrackStart:   fn(wire.MinTrackStartReq, s.trackStart),
-			wire.ReqTrackStop:    fn(mar.ReqSize, s.trackStop),
-			wire.ReqGetType:      fn(mar.ReqSize, s.getType),
-			wire.ReqModelGetType: fn(wire.MinTrackStartReq, s.modelGetType),
+			wire.ReqGetQuorate:   fn("quorate", mar.ReqSize, s.getQuorate),
+			wire.ReqTrackStart:   fn("trackstart", wire.MinTrackStartReq, s.trackStart),
+			wire.ReqTrackStop:    fn("trackstop", mar.ReqSize, s.trackStop),
+			wire.ReqGetType:      fn("quorum_type", mar.ReqSize, s.getType),
+			wire.ReqModelGetType: fn("quorum_model_type", wire.MinTrackStartReq, s.modelGetType),
 		},
 		Sync:  s,
 		Start: s.start,

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -106,5 +107,26 @@ func TestReloadTellsWhatIsMeaningless(t *testing.T) {
 	_, _, r = reload(t, &configtest.Env{Host: "n1"}, knetTwo, strings.Replace(knetTwo, "# more", "crypto_cipher: aes265", 1))
 	if r.Config != nil || len(r.Errors) != 2 || r.Errors[1] != "see "+confPath+":9: Did you mean aes256?" {
 		t.Errorf("refused: %q", r.Errors)
+	}
+}
+
+// asking counts the questions to the name service.
+type asking struct {
+	configtest.Env
+	asked int
+}
+
+func (a *asking) NameOf(netip.Addr) string { a.asked++; return "" }
+
+// TestNoNamesForNothing: without a nodelist, as in a file that is cut short, the name
+// service is not asked who this host is: it may take half a minute to say nothing.
+func TestNoNamesForNothing(t *testing.T) {
+	e := &asking{Env: configtest.Env{Host: "n1", Local: []string{"10.0.0.1"}, Files: map[string]string{"/c": "totem {\nversion: 2\n}\n"}}}
+	m, err := Parse(e, "/c")
+	if err == nil {
+		_, err = Derive(m, e)
+	}
+	if err == nil || e.asked != 0 {
+		t.Errorf("%v, asked %d times", err, e.asked)
 	}
 }

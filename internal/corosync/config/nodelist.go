@@ -48,6 +48,9 @@ func (d *deriver) stranger() string {
 }
 
 func (d *deriver) searchLocal() (int, bool) {
+	if !d.named() {
+		return noPos, false // the name service need not be asked
+	}
 	host := d.env.Hostname()
 	if pos, ok := d.byName(host, false); ok {
 		return pos, true
@@ -83,6 +86,16 @@ func (d *deriver) searchLocal() (int, bool) {
 		}
 	}
 	return d.byAddress(local, func(name string) bool { return !numeric(name) })
+}
+
+// named reports whether any node has something to be found by.
+func (d *deriver) named() bool {
+	for key := range d.m.All("nodelist.node.") {
+		if _, leaf, ok := nodeKey(key); ok && (leaf == "name" || leaf == "ring0_addr") {
+			return true
+		}
+	}
+	return false
 }
 
 // numeric reports whether a name can be an address only, in any of its forms.
