@@ -175,6 +175,10 @@ func flightData(t *testing.T, ctx context.Context, l *lab.Lab) {
 				t.Errorf("%s: %q is not in the flight data", n.Name(), part)
 			}
 		}
+		script, err := n.Exec(ctx, "/usr/bin/corosync-blackbox") // the original's, which asks the daemon too
+		if err != nil || !strings.Contains(script.Stdout, `:13: Fsm:memory_used event "failure"`) {
+			t.Errorf("%s: the original's corosync-blackbox: %v %q", n.Name(), err, script.Stderr)
+		}
 		mode, _ := n.Exec(ctx, "sh", "-c", `readlink /var/lib/corosync/fdata | sed 's/-[0-9T:-]*$/-X/'; stat -L -c %a /var/lib/corosync/fdata`)
 		if mode.Stdout != "/var/lib/corosync/fdata-X\n700\n" {
 			t.Errorf("%s: fdata: %q", n.Name(), mode.Stdout)
