@@ -1,8 +1,8 @@
 /* beat GROUP SECONDS: a libcpg client that shows when messages get through.
  *
  * It joins GROUP, sends a short message every 20 ms as far as it may, and prints
- * "d MS" for the first delivery in a millisecond of CLOCK_MONOTONIC and "v MS" for
- * a new ring. Exit status 0 after SECONDS; 1: libcpg failed; 2: usage. */
+ * "d MS" for the first delivery in a millisecond of CLOCK_MONOTONIC, "v MS" for
+ * a new ring, and "s MS" when it begins and ends. Exit status 0 after SECONDS; 1: libcpg failed; 2: usage. */
 #include <corosync/cpg.h>
 #include <poll.h>
 #include <stdio.h>
@@ -50,6 +50,7 @@ int main(int argc, char **argv) {
 	cpg_fd_get(c, &p.fd);
 	setvbuf(stdout, 0, _IOLBF, 0);
 	long long end = now() + 1000 * atoll(argv[2]), next = now();
+	printf("s %lld\n", now());
 	while (now() < end) {
 		if (now() >= next) {
 			cpg_mcast_joined(c, CPG_TYPE_AGREED, &v, 1);
@@ -60,5 +61,6 @@ int main(int argc, char **argv) {
 			return 1;
 		}
 	}
+	printf("s %lld\n", now());
 	return 0;
 }
