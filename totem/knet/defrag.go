@@ -54,10 +54,11 @@ func (d *defrag) clear(pool *bufferPool) {
 }
 
 // expire gives back the buffers of numbers outside (top-32, top] (host.c:
-// _reclaim_old_defrag_bufs) and tells how many.
+// _reclaim_old_defrag_bufs) and tells how many. So there is room for each number
+// inside, and none of those gives way to another.
 func (d *defrag) expire(top uint16, pool *bufferPool) (n int) {
 	for i, b := range d.bufs {
-		if b != nil && top-b.seq > defragBuffers {
+		if b != nil && top-b.seq >= defragBuffers {
 			pool.put(b)
 			d.bufs[i] = nil
 			n++

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // feed gives the engine of the capture's host 3 a data packet of host 1.
-func feed(e *Engine, h Header, payload []byte) [][]byte {
+func feed(e *Engine, h Header, payload []byte) [][]byte { return feedAt(epoch, e, h, payload) }
+
+func feedAt(now time.Time, e *Engine, h Header, payload []byte) [][]byte {
 	h.Type, h.Host = TypeData, 1
 	l := e.host(1).links[0]
-	e.Receive(epoch, l.cfg.Local, l.cfg.Remote, append(h.append(nil), payload...))
+	e.Receive(now, l.cfg.Local, l.cfg.Remote, append(h.append(nil), payload...))
 	var got [][]byte
 	for _, u := range e.Output().Up {
 		got = append(got, bytes.Clone(u.Data))
@@ -165,5 +168,23 @@ func TestDefragReclaims(t *testing.T) {
 	}
 	if n := len(e.pool.free); n > defragBuffers+2 {
 		t.Errorf("%d buffers are there for 32 datagrams", n)
+	}
+}
+
+// TestDefragKeepsNewer: of 33 datagrams that come in side by side the one gives way
+// whose number lies farthest back, not the one that waited longest.
+func TestDefragKeepsNewer(t *testing.T) {
+	e := captureEngine(t)
+	part := make([]byte, 100)
+	for seq := uint16(1); seq <= defragBuffers; seq++ {
+		feed(e, Header{Seq: seq, Fragments: 3, Fragment: 1}, part)
+	}
+	feedAt(epoch.Add(time.Millisecond), e, Header{Seq: 1, Fragments: 3, Fragment: 2}, part) // 2 is the one that waits longest now
+	feed(e, Header{Seq: 1 + defragBuffers, Fragments: 3, Fragment: 1}, part)
+	for seq := uint16(2); seq <= 1+defragBuffers; seq++ {
+		feed(e, Header{Seq: seq, Fragments: 3, Fragment: 2}, part)
+		if got := feed(e, Header{Seq: seq, Fragments: 3, Fragment: 3}, part); len(got) != 1 {
+			t.Errorf("datagram %d did not come", seq)
+		}
 	}
 }
