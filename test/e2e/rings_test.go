@@ -76,7 +76,9 @@ func TestRingsStory(t *testing.T) {
 			sendAndCompare(t, ctx, nodes, load, 40, limit)
 
 			half := (len(nodes) + 1) / 2
-			watch(t, ctx, l).split(ids(nodes[:half]), ids(nodes[half:]))
+			if len(nodes) == 3 { // larger halves may come together in more than one step
+				watch(t, ctx, l).split(ids(nodes[:half]), ids(nodes[half:]))
+			}
 			splitUnderLoad(t, ctx, l, load, nodes[:half], nodes[half:])
 			splitUnderLoad(t, ctx, l, load, nodes[half-1:], nodes[:half-1])
 
