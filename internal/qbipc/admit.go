@@ -135,7 +135,8 @@ func (s *Server) admit(fd int, cred credentials, req connRequest) {
 		OwnerUID: cred.uid, OwnerGID: cred.gid, Mode: 0o600,
 		FreeFiles: s.files - 1 - fd} // the kernel gives out the lowest number that is free
 	c := &Conn{srv: s, sock: fd, peer: peer, handle: lastHandle.Add(1),
-		maxMsg: max(req.maxMsg, s.o.MaxMsg, connResponseSize)}
+		maxMsg: max(req.maxMsg, s.o.MaxMsg, connResponseSize),
+		events: outQueue{from: &s.blocks}, replies: outQueue{from: &s.blocks}}
 	dir := folderName(s, c)
 	var err error
 	switch {

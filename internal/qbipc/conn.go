@@ -175,7 +175,8 @@ func (c *Conn) end() {
 	_ = unix.Shutdown(c.sock, unix.SHUT_RDWR)
 	unix.Close(c.sock)
 	s.removeFolder(c.folder)
-	c.events, c.replies = outQueue{}, outQueue{}
+	c.events.drop()
+	c.replies.drop()
 	if i := slices.Index(s.conns, c); i >= 0 {
 		s.conns[i] = s.conns[len(s.conns)-1]
 		s.conns[len(s.conns)-1] = nil

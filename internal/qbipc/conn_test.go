@@ -191,11 +191,20 @@ func TestConnResponseRefused(t *testing.T) {
 // however pushes and pops alternate.
 func TestOutQueue(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	var q outQueue
+	kept := &blocks{}
+	q, other := outQueue{from: kept}, outQueue{from: kept}
 	var want [][]byte
 	for range 5000 {
 		if rng.IntN(100) < 52 {
 			hdr, body := []byte{byte(rng.Uint32())}, make([]byte, rng.IntN(9))
+			switch rng.IntN(50) {
+			case 0:
+				body = bytes.Repeat(hdr, 1+rng.IntN(100000))
+			case 1:
+				body = bytes.Repeat(hdr, blockMax-lengthSize+rng.IntN(3)-2)
+				other.push(hdr, body) // and is forgotten: its block serves the first queue
+				other.drop()
+			}
 			q.push(hdr, body)
 			want = append(want, append(hdr, body...))
 		} else if len(want) > 0 {
@@ -212,5 +221,25 @@ func TestOutQueue(t *testing.T) {
 		if q.empty() != (len(want) == 0) || q.bytes != cost {
 			t.Fatalf("empty %v, %d bytes; want %d messages of %d bytes", q.empty(), q.bytes, len(want), cost)
 		}
+		if kept.bytes > blocksKept {
+			t.Fatalf("%d bytes of free blocks, at most %d", kept.bytes, blocksKept)
+		}
+	}
+}
+
+// TestOutQueueAllocatesNothing: messages that wait again and again use the same memory.
+func TestOutQueueAllocatesNothing(t *testing.T) {
+	q, body := outQueue{from: &blocks{}}, make([]byte, 1024)
+	wait := func() {
+		for range 500 {
+			q.push(nil, body)
+		}
+		for !q.empty() {
+			q.pop()
+		}
+	}
+	wait()
+	if n := testing.AllocsPerRun(20, wait); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

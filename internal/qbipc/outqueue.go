@@ -1,6 +1,7 @@
 package qbipc
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -9,33 +10,66 @@ import (
 
 // outQueue holds messages that found no room, in order.
 type outQueue struct {
-	items [][]byte
-	head  int
+	from  *blocks
+	chain [][]byte // blocks of messages, each behind its length
+	head  int      // the block of the oldest
+	at    int      // where in it that begins
+	count int
 	bytes int64
 }
 
-func (q *outQueue) empty() bool { return q.head == len(q.items) }
+// lengthSize is what stands before each message of a block.
+const lengthSize = 4
+
+func (q *outQueue) empty() bool { return q.count == 0 }
 
 func (q *outQueue) push(hdr, body []byte) {
-	m := make([]byte, 0, len(hdr)+len(body))
-	m = append(append(m, hdr...), body...)
-	if q.head > 64 && q.head > len(q.items)/2 {
-		n := copy(q.items, q.items[q.head:])
-		clear(q.items[n:])
-		q.items, q.head = q.items[:n], 0
+	n := lengthSize + len(hdr) + len(body)
+	last := len(q.chain) - 1
+	if last < q.head || cap(q.chain[last])-len(q.chain[last]) < n {
+		size := min(blockMin<<min(last+1-q.head, 8), blockFull)
+		q.chain = append(q.chain, q.from.get(max(n, size)))
+		last++
 	}
-	q.items = append(q.items, m)
-	q.bytes += int64(len(m)) + queueItemCost
+	b := binary.NativeEndian.AppendUint32(q.chain[last], uint32(n-lengthSize))
+	q.chain[last] = append(append(b, hdr...), body...)
+	q.count++
+	q.bytes += int64(n-lengthSize) + queueItemCost
 }
 
-func (q *outQueue) first() []byte { return q.items[q.head] }
+func (q *outQueue) first() []byte {
+	b := q.chain[q.head][q.at:]
+	n := binary.NativeEndian.Uint32(b)
+	return b[lengthSize : lengthSize+n]
+}
 
 func (q *outQueue) pop() {
-	q.bytes -= int64(len(q.items[q.head])) + queueItemCost
-	q.items[q.head] = nil
-	if q.head++; q.head == len(q.items) {
-		*q = outQueue{}
+	n := len(q.first())
+	q.at += lengthSize + n
+	q.count--
+	q.bytes -= int64(n) + queueItemCost
+	if q.at < len(q.chain[q.head]) {
+		return
 	}
+	q.from.put(q.chain[q.head])
+	q.chain[q.head] = nil
+	q.head, q.at = q.head+1, 0
+	if q.head == len(q.chain) {
+		q.chain, q.head = q.chain[:0], 0
+	}
+	if q.head > 64 && q.head > len(q.chain)/2 {
+		rest := copy(q.chain, q.chain[q.head:])
+		clear(q.chain[rest:])
+		q.chain, q.head = q.chain[:rest], 0
+	}
+}
+
+// drop forgets all that waits.
+func (q *outQueue) drop() {
+	for _, b := range q.chain[q.head:] {
+		q.from.put(b)
+	}
+	*q = outQueue{from: q.from}
 }
 
 // Reply sends the answer to a request, now or much later. When the client has
@@ -103,7 +137,7 @@ func (c *Conn) enqueue(q *outQueue, hdr, body []byte) {
 	}
 	cost := int64(len(hdr)+len(body)) + queueItemCost
 	if c.events.bytes+c.replies.bytes+cost > c.srv.o.MaxQueue {
-		c.fail(fmt.Sprintf("it does not read: %d messages wait", len(c.events.items)-c.events.head+len(c.replies.items)-c.replies.head), unix.ENOBUFS)
+		c.fail(fmt.Sprintf("it does not read: %d messages wait", c.events.count+c.replies.count), unix.ENOBUFS)
 		return
 	}
 	q.push(hdr, body)

@@ -161,6 +161,7 @@ type Server struct {
 	stats  ServerStats
 	conns  []*Conn
 	buf    []byte    // the request being served
+	blocks blocks    // for what waits for clients
 	bell   [256]byte // bytes to and from the stream sockets; their values mean nothing
 
 	shaking      *list.List // of *handshake, the oldest first

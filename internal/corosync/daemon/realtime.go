@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -19,24 +18,14 @@ import (
 // schedPriority is what sched_get_priority_max(SCHED_RR) returns on Linux.
 const schedPriority = 99
 
-const (
-	// gcPercent: the daemon's live heap is a few megabytes of buffers that stay;
-	// a collection costs about a millisecond of a second core. 400 makes it rare
-	// without letting the locked memory grow beyond a few times the live heap.
-	gcPercent = 400
-	// memoryLimit makes the collector work harder when many large messages wait for slow
-	// clients, long before the machine feels it: all of it is locked.
-	memoryLimit = 512 << 20
-	// spareProcs are Ps beyond the cores. The loop's thread keeps one for itself, also
-	// while it waits (loop.Loop); the collector's workers, the log's writer and
-	// the signal handler share the others and never compete for that one.
-	spareProcs = 3
-)
+// spareProcs are Ps beyond the cores. The loop's thread keeps one for itself, also
+// while it waits (loop.Loop); the collector's workers, the log's writer and
+// the signal handler share the others and never compete for that one.
+const spareProcs = 3
 
 // tuneRuntime sets the collector and the scheduler of the Go runtime.
 func tuneRuntime() {
-	debug.SetGCPercent(gcPercent)
-	debug.SetMemoryLimit(memoryLimit)
+	tuneCollector()
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcs)
 }
 

@@ -10,10 +10,8 @@ package loop
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -59,11 +57,7 @@ type watch struct {
 // the two methods that others may call.
 type Loop struct {
 	epfd    int
-	file    *os.File // epfd's owner, known to the runtime's poller
-	raw     syscall.RawConn
-	look    func(uintptr) bool // lookOnce, which leaves what it found here
-	found   int
-	failed  error
+	bed     bed
 	wakefd  int
 	watches []watch // by descriptor
 	gen     int32
@@ -71,7 +65,8 @@ type Loop struct {
 	timers  timerHeap
 	now     time.Time
 	served  time.Time     // when handlers of High last ended
-	busy    bool          // the last two events came shortly one after the other
+	last    time.Time     // when an event last came
+	busy    bool          // the one before came shortly before it
 	idle    []func() bool // run each turn; true: more to do, do not block
 	stopped bool
 	shared  bool
@@ -87,23 +82,19 @@ func New() (*Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loop: epoll_create1: %w", err)
 	}
-	if err := unix.SetNonblock(epfd, true); err != nil { // or the poller leaves it alone
-		unix.Close(epfd)
-		return nil, fmt.Errorf("loop: epoll descriptor: %w", err)
-	}
-	file := os.NewFile(uintptr(epfd), "epoll")
-	raw, err := file.SyscallConn()
+	bed, err := newBed(epfd)
 	if err != nil {
-		file.Close()
-		return nil, fmt.Errorf("loop: epoll descriptor: %w", err)
+		unix.Close(epfd)
+		return nil, fmt.Errorf("loop: %w", err)
 	}
 	wakefd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
-		file.Close()
+		bed.file.Close()
+		unix.Close(epfd)
 		return nil, fmt.Errorf("loop: eventfd: %w", err)
 	}
-	l := &Loop{epfd: epfd, file: file, raw: raw, wakefd: wakefd, now: time.Now()}
-	l.look = l.lookOnce
+	l := &Loop{epfd: epfd, bed: bed, wakefd: wakefd, now: time.Now()}
+	l.bed.look = l.lookOnce
 	if err := l.Add(wakefd, Readable, Low, l.drainWake); err != nil {
 		l.Close()
 		return nil, err
@@ -114,7 +105,8 @@ func New() (*Loop, error) {
 // Close frees the descriptors of the loop itself.
 func (l *Loop) Close() {
 	unix.Close(l.wakefd)
-	l.file.Close()
+	l.bed.file.Close()
+	unix.Close(l.epfd)
 }
 
 // Shared makes Run an ordinary goroutine, which gives its processor away while
@@ -193,9 +185,8 @@ func (l *Loop) Run() error {
 		if err != nil {
 			return fmt.Errorf("loop: epoll_wait: %w", err)
 		}
-		now := time.Now()
-		l.busy = !l.shared && n > 0 && now.Sub(l.now) < wakeful
-		l.now = now
+		l.now = time.Now()
+		l.noteEvents(n)
 		l.runTimers()
 		l.dispatch(n)
 		more = false

@@ -2,7 +2,9 @@ package loop
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -12,6 +14,17 @@ import (
 // wakeful is for how long the loop waits awake for the next event, when the last two
 // came within that time, too. A busy ring always has one; an idle one sleeps.
 const wakeful = 5 * time.Millisecond
+
+// noteEvents decides after a wait that found n events whether the loop is busy. Turns
+// without events (a timer, work that EachTurn goes on with) change nothing at once.
+func (l *Loop) noteEvents(n int) {
+	soon := !l.shared && l.now.Sub(l.last) < wakeful
+	if n > 0 {
+		l.busy, l.last = soon, l.now
+	} else if !soon {
+		l.busy = false
+	}
+}
 
 // wait collects ready descriptors, for timeout at most (negative: no limit): a
 // busy loop first awake, then, when nothing comes, asleep.
@@ -47,28 +60,62 @@ func (l *Loop) waitAwake(timeout time.Duration) (n int, err error) {
 	}
 }
 
+// bed is where an idle loop sleeps: an epoll instance that the runtime's poller watches,
+// and that watches the loop's own while the loop sleeps. Otherwise each packet would
+// wake the poller's thread, too.
+type bed struct {
+	fd      int
+	epfd    int      // of the loop
+	file    *os.File // fd's owner
+	raw     syscall.RawConn
+	look    func(uintptr) bool // lookOnce, which leaves what it found here
+	found   int
+	failed  error
+	covered unix.EpollEvent
+}
+
+func newBed(epfd int) (b bed, err error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return b, fmt.Errorf("epoll_create1: %w", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // or the poller leaves it alone
+		unix.Close(fd)
+		return b, fmt.Errorf("epoll descriptor: %w", err)
+	}
+	b = bed{fd: fd, epfd: epfd, file: os.NewFile(uintptr(fd), "epoll"), covered: unix.EpollEvent{Events: unix.EPOLLIN}}
+	if b.raw, err = b.file.SyscallConn(); err != nil {
+		b.file.Close()
+	}
+	return b, err
+}
+
 // waitAsleep waits in the runtime's poller. A thread that blocks in a system call of
 // its own keeps the monitor looking at it every 20 us for 10 ms, which is most of what
 // an idle daemon costs.
 func (l *Loop) waitAsleep(timeout time.Duration) (n int, err error) {
+	b := &l.bed
 	deadline := time.Time{} // none
 	if timeout > 0 {
 		deadline = time.Now().Add(timeout)
 	}
-	if err := l.file.SetReadDeadline(deadline); err != nil {
+	if err := b.file.SetReadDeadline(deadline); err != nil {
 		return 0, err
 	}
-	l.found, l.failed = 0, nil
-	err = l.raw.Read(l.look)
+	if err := unix.EpollCtl(b.fd, unix.EPOLL_CTL_ADD, b.epfd, &b.covered); err != nil {
+		return 0, err
+	}
+	b.found, b.failed = 0, nil
+	err = b.raw.Read(b.look)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = nil
 	}
-	return l.found, errors.Join(err, l.failed)
+	return b.found, errors.Join(err, b.failed, unix.EpollCtl(b.fd, unix.EPOLL_CTL_DEL, b.epfd, nil))
 }
 
-// lookOnce is what the poller calls until it says true; made once, as New's l.look, so
-// that a wait allocates nothing.
+// lookOnce is what the poller calls until it says true; made once, so that a wait
+// allocates nothing.
 func (l *Loop) lookOnce(uintptr) bool {
-	l.found, l.failed = l.waitAwake(0)
-	return l.found != 0 || l.failed != nil
+	l.bed.found, l.bed.failed = l.waitAwake(0)
+	return l.bed.found != 0 || l.bed.failed != nil
 }
