@@ -82,6 +82,7 @@ func (s *server) opened(c service.Conn) {
 	cl.Tag = cl
 	c.SetState(cl)
 	s.eng.Open(&cl.Client)
+	s.log(service.LevelDebug, fmt.Sprintf("%#x connected, process %d", c.Handle(), c.PID()))
 }
 
 func (s *server) closed(c service.Conn) {
@@ -89,6 +90,7 @@ func (s *server) closed(c service.Conn) {
 	if !ok {
 		return
 	}
+	s.log(service.LevelDebug, fmt.Sprintf("%#x is gone", c.Handle()))
 	s.zcFreeAll(cl)
 	if p := s.eng.Close(&cl.Client); p != nil {
 		s.sendLeave(*p)

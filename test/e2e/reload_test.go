@@ -3,10 +3,12 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -162,4 +164,168 @@ func fixedAtReload(t *testing.T, ctx context.Context, l *lab.Lab, text string) {
 		logged(t, n2, "Modified entry '"+key+"' in corosync.conf cannot be changed at run-time")
 	}
 	putConf(t, n2, text)
+}
+
+// TestReloadAtAnyTime: reloads while the file is being written, many at once, and
+// while members come and go: every node of ours has one file's settings or another's,
+// never a mixture, and in the end the last one's.
+func TestReloadAtAnyTime(t *testing.T) {
+	labtest.Long(t, "TestReloadWhole")
+	labtest.Corosync(t)
+	ctx := labtest.Context(t, 5*time.Minute)
+	l, text := reloadRing(t, ctx)
+	other := strings.NewReplacer("token: 1000", "token: 1200", "merge: 150", "join: 60", "uid: 12", "gid: 13", "debug: off", "timestamp: on").Replace(text)
+	known := map[string][]string{}
+	for _, x := range []string{other, text} { // the first has been read at the start: not by a reload
+		for _, n := range l.Members() {
+			putConf(t, n, x)
+		}
+		if code := reloadOn(ctx, l.Node("n1")); code != 0 {
+			t.Fatalf("status %d", code)
+		}
+		for _, n := range ours(l) {
+			want := 1000
+			if x == other {
+				want = 1200
+			}
+			testwait.For(t, 20*time.Second, "the reload on "+n.Name(), func() bool { return tokenIs(ctx, n, want) })
+			known[n.Name()] = append(known[n.Name()], settings(t, ctx, n))
+		}
+	}
+	whole := func(when string) {
+		t.Helper()
+		for _, n := range ours(l) {
+			if now := settled(t, ctx, n); !slices.Contains(known[n.Name()], now) {
+				t.Errorf("%s: %s has neither file's settings: %q", when, n.Name(), differs(known[n.Name()][1], now))
+			}
+		}
+	}
+	both := []string{text, other}
+	t.Run("half written", func(t *testing.T) { halfWritten(t, ctx, l, both, whole) })
+	t.Run("many at once", func(t *testing.T) { manyAtOnce(t, ctx, l, both, whole) })
+	t.Run("members come and go", func(t *testing.T) { whileSyncing(t, ctx, l, both, whole) })
+}
+
+func ours(l *lab.Lab) (out []*lab.Node) {
+	for _, n := range l.Members() {
+		if n.Corosync() == lab.Ours {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// settled are the settings of a node on which no reload runs.
+func settled(t *testing.T, ctx context.Context, n *lab.Node) (now string) {
+	t.Helper()
+	testwait.For(t, 20*time.Second, "the end of the reload on "+n.Name(), func() bool {
+		now = settings(t, ctx, n)
+		return !strings.Contains(now, "in_progress (u8) = 1")
+	})
+	return now
+}
+
+// halfWritten: the files are written piece by piece while they are read.
+func halfWritten(t *testing.T, ctx context.Context, l *lab.Lab, both []string, whole func(string)) {
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
+	for _, n := range ours(l) {
+		writers.Go(func() {
+			rng := rand.New(rand.NewPCG(1, uint64(n.ID())))
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				f, err := os.Create(n.Path(confFile))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for rest := both[i%2]; rest != ""; {
+					k := min(len(rest), 1+rng.IntN(60))
+					_, _ = f.WriteString(rest[:k])
+					rest = rest[k:]
+				}
+				f.Close()
+			}
+		})
+	}
+	taken, refused := 0, 0
+	for range 60 {
+		switch code := reloadOn(ctx, l.Node("n1")); code {
+		case 0:
+			taken++
+		case 7:
+			refused++
+		default:
+			t.Errorf("status %d", code)
+		}
+		whole("half written")
+	}
+	close(stop)
+	writers.Wait()
+	t.Logf("%d reloads taken, %d refused", taken, refused)
+	if taken == 0 || refused == 0 {
+		t.Error("the files were never, or always, read half")
+	}
+}
+
+// manyAtOnce: reloads from all nodes while others run.
+func manyAtOnce(t *testing.T, ctx context.Context, l *lab.Lab, both []string, whole func(string)) {
+	for round := range 6 {
+		for _, n := range l.Members() {
+			putConf(t, n, both[round%2])
+		}
+		var all sync.WaitGroup
+		for i := range 12 {
+			n := ours(l)[i%2]
+			all.Go(func() {
+				if code := reloadOn(ctx, n); code != 0 {
+					t.Errorf("%s: status %d", n.Name(), code)
+				}
+			})
+		}
+		all.Wait()
+		whole("many at once")
+		for _, n := range ours(l) {
+			testwait.For(t, 20*time.Second, "the last file on "+n.Name(), func() bool { return tokenIs(ctx, n, 1000+200*(round%2)) })
+		}
+	}
+}
+
+// whileSyncing: a member is killed and comes back while reloads run.
+func whileSyncing(t *testing.T, ctx context.Context, l *lab.Lab, both []string, whole func(string)) {
+	last := l.Members()[len(l.Members())-1]
+	rest := l.Members()[:len(l.Members())-1]
+	for round := range 4 {
+		for _, n := range l.Members() {
+			putConf(t, n, both[round%2])
+		}
+		gone := make(chan error, 1)
+		go func() {
+			err := last.Kill(ctx, lab.PartCorosync)
+			if err == nil {
+				err = last.Start(ctx, lab.PartCorosync)
+			}
+			gone <- err
+		}()
+		for reload := true; reload; {
+			select {
+			case err := <-gone:
+				must(t, err)
+				reload = false
+			default:
+				if code := reloadOn(ctx, rest[round%len(rest)]); code != 0 {
+					t.Errorf("status %d", code)
+				}
+			}
+		}
+		must(t, l.WaitRing(ctx, l.Members()...))
+		whole("members come and go")
+		for _, n := range l.Members() {
+			testwait.For(t, 20*time.Second, "the last file on "+n.Name(), func() bool { return tokenIs(ctx, n, 1000+200*(round%2)) })
+		}
+	}
 }

@@ -250,7 +250,7 @@ func (s *Service) reopenLogs(c service.Conn, _ []byte) {
 			s.logf(service.LevelWarning, "Unable to reopen log file: %v", err)
 		}
 		if c := s.conns[h]; c != nil {
-			s.reply(c, wire.ResReopenLogFiles, code(err))
+			s.reply(c, wire.ResReopenLogFiles, service.FromErrno(err)) // such as NOT_EXIST
 		}
 	})
 }
