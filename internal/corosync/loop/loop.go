@@ -1,16 +1,19 @@
-// Package loop is the event loop of the corosync daemon: one locked OS thread
+// Package loop is the event loop of the corosync daemon: one goroutine
 // with its own epoll instance that owns every socket, timer and protocol state
 // of the daemon.
 //
 // It replaces libqb's qb_loop. The Go runtime's own poller knows none of the
-// descriptors registered here: they are read by the loop's thread alone, so that a
+// descriptors registered here: they are read by the loop alone, so that a
 // token is handled without a goroutine switch; only an idle loop sleeps in it. Only
 // Post and Stop may be called from other goroutines.
+//
+// The goroutine is not locked to its thread, which stays the same while events come.
+// Locked, it would be woken by another thread each time that it slept or that the
+// monitor took it off its P: a fifth of the way of a message that meets sleeping daemons.
 package loop
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 
@@ -109,9 +112,8 @@ func (l *Loop) Close() {
 	unix.Close(l.epfd)
 }
 
-// Shared makes Run an ordinary goroutine, which gives its processor away while
-// it waits: for programs that have other goroutines and no token to hand on.
-// Call it before Run.
+// Shared makes Run give its P away whenever it waits, also while it is busy: for
+// programs that have other goroutines and no token to hand on. Call it before Run.
 func (l *Loop) Shared() { l.shared = true }
 
 // Add watches fd. fn runs on the loop whenever one of events is there.
@@ -168,13 +170,8 @@ func (l *Loop) Post(fn func()) {
 // Stop ends Run after the current turn. Any goroutine may call it.
 func (l *Loop) Stop() { l.Post(func() { l.stopped = true }) }
 
-// Run serves events on the calling goroutine, locked to its thread unless
-// Shared, until Stop.
+// Run serves events on the calling goroutine until Stop.
 func (l *Loop) Run() error {
-	if !l.shared {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-	}
 	more := true // what was begun before Run, EachTurn may have to finish
 	for !l.stopped {
 		timeout := l.timeout()
