@@ -98,12 +98,12 @@ func badFiles(text string) []struct{ what, text, log string } {
 		{"no section", with("logging {", "logging"), "corosync.conf:11: Line is not opening or closing section or key value"},
 		{"number", with("token: 1000", "token: 1s"), "corosync.conf:5: Did you mean 1000? It is in milliseconds."},
 		{"word", with("token: 1000", "token: 1000\n  crypto_hash: sha265"), "corosync.conf:6: Did you mean sha256"},
-		{"too short", with("token: 1000", "token: 10"), "see " + confFile + ":5: totem.token: 10"},
+		{"too short", with("token: 1000", "token: 10\n  token_coefficient: 0"), "see " + confFile + ":5: totem.token: 10"},
 		{"name", with("ring0_addr", "name: x\n    ring0_addr", "nodeid: 2\n    ring0_addr: ", "nodeid: 2\n    ring0_addr: no.such.host.invalid"),
 			"(There is no address of that name here"},
 		{"not in the list", with("name: n2", "name: other", "nodeid: 2", "nodeid: 7"), "nodeid of the local node is 2 and cannot become 7"},
 		{"another's id", with("nodeid: 1", "nodeid: 2"), "new config has different address for link 0"},
-		{"crypto without knet", with("token: 1000", "token: 1000\n  secauth: on"), "authkey"},
+		{"crypto without knet", with("token: 1000", "token: 1000\n  secauth: on"), "see " + confFile + ":6: totem.secauth: on"},
 		{"user", with("  uid: 12\n", "  uid: nobody.of.that.name\n"), "user is not found in /etc/passwd"},
 	}
 }
