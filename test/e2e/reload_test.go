@@ -104,7 +104,7 @@ func badFiles(text string) []struct{ what, text, log string } {
 		{"not in the list", with("name: n2", "name: other", "nodeid: 2", "nodeid: 7"), "nodeid of the local node is 2 and cannot become 7"},
 		{"another's id", with("nodeid: 1", "nodeid: 2"), "new config has different address for link 0"},
 		{"crypto without knet", with("token: 1000", "token: 1000\n  secauth: on"), "see " + confFile + ":6: totem.secauth: on"},
-		{"user", with("  uid: 12\n", "  uid: nobody.of.that.name\n"), "user is not found in /etc/passwd"},
+		{"user", edit("merge: 150", "join: 60", "  uid: 12\n", "  uid: nobody.of.that.name\n"), "user is not found in /etc/passwd"},
 	}
 }
 
