@@ -2,10 +2,12 @@ package nspawn
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,10 +28,10 @@ func TestPackage(t *testing.T) {
 		}
 	}
 	m.chroot("umount /proc; dpkg -i /root/pacesync.deb") // an upgrade, in a tree where nothing can be asked of the kernel
-	m.chroot("systemctl disable nginx corosync pacemaker")
+	m.chroot("systemctl disable nginx corosync corosync-notifyd pacemaker")
 	m.start()
-	m.must(ctx, "systemctl start corosync pacemaker")
-	for _, name := range []string{"corosync", "pacemakerd", "pacemaker-based", "pacemaker-fenced", "pacemaker-execd", "pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-controld"} {
+	m.must(ctx, "dbus-monitor --system interface=org.corosync >/run/signals 2>&1 & echo 'OPTIONS=\"-d -l\"' >/etc/default/corosync-notifyd; systemctl start corosync-notifyd pacemaker")
+	for _, name := range []string{"corosync", "corosync-notifyd", "pacemakerd", "pacemaker-based", "pacemaker-fenced", "pacemaker-execd", "pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-controld"} {
 		m.waitOutput(ctx, 30*time.Second, "for p in $(pgrep -f '^/usr/(s?bin|lib/pacemaker)/"+name+"'); do readlink /proc/$p/exe; cat /proc/$p/comm; done", "/"+name+"\n")
 	}
 	m.waitOutput(ctx, 2*time.Minute, "crm_mon -1", "Online: [ node1 ]")
@@ -59,13 +61,49 @@ func TestPackage(t *testing.T) {
 	if o := m.run(ctx, "ls /run/systemd/system/nginx.service.d/50-pacemaker.conf /run/Dummy-dum.state"); o.code == 0 {
 		t.Errorf("left behind by the stop: %s", o.out)
 	}
-	m.must(ctx, "systemctl stop corosync")
+	m.must(ctx, "corosync-cpgtool && systemctl stop corosync")
+	m.notified(ctx)
 	if failed := m.must(ctx, "systemctl --failed --no-legend --plain"); strings.Contains(failed, "corosync") || strings.Contains(failed, "pacemaker") {
 		t.Errorf("failed units: %s", failed)
 	}
 	m.must(ctx, "DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq pacesync pacemaker-cli-utils")
 	if o := m.run(ctx, "ls -d /usr/sbin/corosync /usr/sbin/pacemakerd /usr/lib/pacemaker/pacemaker-execd /usr/lib/pacesync /lib/systemd/system/corosync.service /etc/corosync/corosync.conf 2>/dev/null"); o.out != "" {
 		t.Errorf("left behind by the purge: %s", o.out)
+	}
+}
+
+// notified: corosync and its notifier logged to the journal, the notifier told of
+// clients on the system's bus, and they began and ended in the order of their units.
+func (m *machine) notified(ctx context.Context) {
+	m.t.Helper()
+	var order []string
+	for line := range strings.Lines(m.must(ctx, "journalctl -b -o cat -t systemd | grep -E '^(Start|Stop)(ed|ing|ped|ping) corosync'")) {
+		order = append(order, strings.TrimSpace(line))
+	}
+	if want := []string{
+		"Starting corosync.service - Corosync Cluster Engine...", "Started corosync.service - Corosync Cluster Engine.",
+		"Starting corosync-notifyd.service - Corosync Dbus and snmp notifier...", "Started corosync-notifyd.service - Corosync Dbus and snmp notifier.",
+		"Stopping corosync-notifyd.service - Corosync Dbus and snmp notifier...", "Stopped corosync-notifyd.service - Corosync Dbus and snmp notifier.",
+		"Stopping corosync.service - Corosync Cluster Engine...", "Stopped corosync.service - Corosync Cluster Engine.",
+	}; !slices.Equal(order, want) {
+		m.t.Errorf("order of the units:\n%s", strings.Join(order, "\n"))
+	}
+	for unit, lines := range map[string][]string{
+		"corosync":         {"[TOTEM ] A new membership", "[MAIN  ] Completed service synchronization, ready to provide service.", "[MAIN  ] Corosync Cluster Engine exiting normally"},
+		"corosync-notifyd": {"is now connected to corosync", "is now disconnected from corosync"},
+	} {
+		log := m.must(ctx, "journalctl -b -o cat -u "+unit)
+		for _, want := range lines {
+			if !strings.Contains(log, want) {
+				m.t.Errorf("the journal of %s lacks %q:\n%s", unit, want, log)
+			}
+		}
+	}
+	signals := m.must(ctx, "cat /run/signals")
+	for _, want := range []string{"path=/org/corosync; interface=org.corosync; member=ConnectionStateChange", "path=/org/corosync; interface=org.corosync; member=QuorumStateChange"} {
+		if !strings.Contains(signals, want) {
+			m.t.Errorf("no signal %s:\n%s", want, signals)
+		}
 	}
 }
 
