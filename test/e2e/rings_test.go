@@ -317,6 +317,7 @@ var expected = []struct {
 }{
 	{`warning .* Could not increase RLIMIT_MEMLOCK`, "a lab's node has not that right; ours asks for less", true},
 	{`error .* qb_ipcs_event_send: (Broken pipe|Connection reset by peer|Transport endpoint is not connected) `, "a client ended while it was told something", true},
+	{`error .* event_send retuned -(32|104|107), expected`, "the same", true},
 	{`warning .* (Watchdog not enabled by configuration|resource (load_15min|memory_used) missing a recovery key)`, "no resources in the file", false},
 	{`warning .* Corosync main process was not scheduled`, "a busy machine, or a test that stops it", false},
 	{`warning .* address \S+ of this node: .*: waiting for it`, "a test that starts it while the interface is down", false},
