@@ -18,7 +18,7 @@ import (
 // schedPriority is what sched_get_priority_max(SCHED_RR) returns on Linux.
 const schedPriority = 99
 
-// spareProcs are Ps beyond the cores. The loop's thread keeps one for itself, also
+// spareProcs are Ps beyond the cores. The loop keeps one for itself while it is busy, also
 // while it waits (loop.Loop); the collector's workers, the log's writer and
 // the signal handler share the others and never compete for that one.
 const spareProcs = 3
