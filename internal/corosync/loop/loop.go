@@ -23,7 +23,7 @@ import (
 // Priority orders the handlers that became ready in one turn.
 type Priority uint8
 
-// The ring is served before library clients, but for a moment: see Run.
+// The ring is served before library clients, but for a moment: see order.
 const (
 	High Priority = iota // ring sockets
 	Low                  // library clients, signals, everything else
@@ -40,12 +40,6 @@ const (
 // batch is how many ready descriptors one epoll_wait may return; more are
 // picked up in the next turn.
 const batch = 128
-
-// patience is how long clients that keep the loop busy are served before the ring is
-// again. A token that finds more messages to take along goes round less often,
-// for each of them less is spent on passing it. Nobody waits for a client that is not
-// ready, so that a token is never late where there is nothing to send.
-const patience = 200 * time.Microsecond
 
 // Handler is called with the event bits of its descriptor.
 type Handler func(events uint32)
@@ -67,7 +61,7 @@ type Loop struct {
 	events  [batch]unix.EpollEvent
 	timers  timerHeap
 	now     time.Time
-	served  time.Time     // when handlers of High last ended
+	order   order
 	last    time.Time     // when an event last came
 	busy    bool          // the one before came shortly before it
 	idle    []func() bool // run each turn; true: more to do, do not block
@@ -194,13 +188,12 @@ func (l *Loop) Run() error {
 	return nil
 }
 
-// dispatch calls the handlers of the first n events: the urgent ones first, or,
-// within their patience, the others alone. What is left out, epoll tells again.
+// dispatch calls the handlers of the first n events: the urgent ones first, or, while
+// the ring waits, the others alone. What is left out, epoll tells again.
 func (l *Loop) dispatch(n int) {
-	urgent := l.ready(n, High)
-	if urgent && (l.now.Sub(l.served) >= patience || !l.ready(n, Low)) {
+	if l.order.ringNow(l.now, l.ready(n, High), l.ready(n, Low)) {
 		l.call(n, High)
-		l.served = time.Now()
+		l.order.ringServed(time.Now())
 	}
 	l.call(n, Low)
 }
