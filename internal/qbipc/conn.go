@@ -281,7 +281,7 @@ func (c *Conn) message(msg []byte) (more bool) {
 func (c *Conn) eatBytes(n int) {
 	buf := c.srv.bell[:]
 	for n > 0 {
-		got, err := unix.Read(c.sock, buf[:min(n, len(buf))])
+		got, err := readBell(c.sock, buf[:min(n, len(buf))])
 		switch {
 		case err == unix.EAGAIN:
 			return

@@ -182,7 +182,7 @@ func (c *Conn) eventSent() {
 func (c *Conn) sendNotify() {
 	bytes := c.srv.bell[:]
 	for c.notify > 0 {
-		n, err := unix.SendmsgN(c.sock, bytes[:min(c.notify, len(bytes))], nil, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+		n, err := ringBell(c.sock, bytes[:min(c.notify, len(bytes))])
 		switch err {
 		case nil:
 			c.notify -= n

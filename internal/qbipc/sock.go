@@ -68,6 +68,24 @@ func addrCall(call uintptr, fd int, sa *unix.RawSockaddrUnix) error {
 	}
 }
 
+// readBell and ringBell read and send bytes of the stream beside the shared memory, one
+// for each message. Neither blocks, so they are raw system calls: the runtime has no part in them.
+func readBell(fd int, b []byte) (int, error) {
+	return bellCall(unix.SYS_RECVFROM, fd, b, unix.MSG_DONTWAIT)
+}
+
+func ringBell(fd int, b []byte) (int, error) {
+	return bellCall(unix.SYS_SENDTO, fd, b, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+func bellCall(call uintptr, fd int, b []byte, flags uintptr) (int, error) {
+	n, _, e := unix.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(n), nil
+}
+
 // credentials are the peer's ids as the kernel saw them when it sent.
 type credentials struct {
 	pid      int32

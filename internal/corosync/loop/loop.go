@@ -86,7 +86,7 @@ func New() (*Loop, error) {
 	}
 	wakefd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
-		bed.file.Close()
+		bed.close()
 		unix.Close(epfd)
 		return nil, fmt.Errorf("loop: eventfd: %w", err)
 	}
@@ -102,7 +102,7 @@ func New() (*Loop, error) {
 // Close frees the descriptors of the loop itself.
 func (l *Loop) Close() {
 	unix.Close(l.wakefd)
-	l.bed.file.Close()
+	l.bed.close()
 	unix.Close(l.epfd)
 }
 

@@ -61,14 +61,21 @@ func (l *Loop) waitAwake(timeout time.Duration) (n int, err error) {
 }
 
 // bed is where an idle loop sleeps: an epoll instance that the runtime's poller watches,
-// and that watches the loop's own while the loop sleeps. Otherwise each packet would
-// wake the poller's thread, too.
+// and that watches the loop's own while the loop sleeps, otherwise each packet would
+// wake the poller's thread, too. Its alarm is a timerfd: a deadline of the runtime's
+// would wake two more threads each time that it is set.
+//
+// Whatever the loop does between two sleeps are raw system calls: the first other one
+// wakes the runtime's monitor, which then takes part for a while, every 20 us.
 type bed struct {
 	fd      int
 	epfd    int      // of the loop
+	alarm   int      // timerfd
+	set     bool     // the alarm is
 	file    *os.File // fd's owner
 	raw     syscall.RawConn
 	look    func(uintptr) bool // lookOnce, which leaves what it found here
+	until   time.Time          // zero: no limit
 	found   int
 	failed  error
 	covered unix.EpollEvent
@@ -83,11 +90,32 @@ func newBed(epfd int) (b bed, err error) {
 		unix.Close(fd)
 		return b, fmt.Errorf("epoll descriptor: %w", err)
 	}
-	b = bed{fd: fd, epfd: epfd, file: os.NewFile(uintptr(fd), "epoll"), covered: unix.EpollEvent{Events: unix.EPOLLIN}}
-	if b.raw, err = b.file.SyscallConn(); err != nil {
-		b.file.Close()
+	b = bed{fd: fd, epfd: epfd, alarm: -1, file: os.NewFile(uintptr(fd), "epoll")}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if b.alarm, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
+		return b, fmt.Errorf("timerfd_create: %w", err)
 	}
+	for _, w := range []struct {
+		fd     int
+		events uint32
+	}{{b.alarm, unix.EPOLLIN}, {epfd, 0}} {
+		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, w.fd, &unix.EpollEvent{Events: w.events}); err != nil {
+			return b, fmt.Errorf("epoll_ctl: %w", err)
+		}
+	}
+	b.raw, err = b.file.SyscallConn()
 	return b, err
+}
+
+func (b *bed) close() {
+	if b.alarm >= 0 {
+		unix.Close(b.alarm)
+	}
+	b.file.Close()
 }
 
 // waitAsleep waits in the runtime's poller. A thread that blocks in a system call of
@@ -95,27 +123,51 @@ func newBed(epfd int) (b bed, err error) {
 // an idle daemon costs.
 func (l *Loop) waitAsleep(timeout time.Duration) (n int, err error) {
 	b := &l.bed
-	deadline := time.Time{} // none
-	if timeout > 0 {
-		deadline = time.Now().Add(timeout)
-	}
-	if err := b.file.SetReadDeadline(deadline); err != nil {
+	if err := b.setAlarm(timeout); err != nil {
 		return 0, err
 	}
-	if err := unix.EpollCtl(b.fd, unix.EPOLL_CTL_ADD, b.epfd, &b.covered); err != nil {
+	if err := b.cover(Readable); err != nil {
 		return 0, err
 	}
 	b.found, b.failed = 0, nil
 	err = b.raw.Read(b.look)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = nil
+	return b.found, errors.Join(err, b.failed, b.cover(0))
+}
+
+// setAlarm ends the next sleep after a time; negative: no limit. What rang before is
+// forgotten.
+func (b *bed) setAlarm(timeout time.Duration) error {
+	if timeout < 0 && !b.set {
+		return nil
 	}
-	return b.found, errors.Join(err, b.failed, unix.EpollCtl(b.fd, unix.EPOLL_CTL_DEL, b.epfd, nil))
+	b.set, b.until = timeout >= 0, time.Time{}
+	var at unix.ItimerSpec // zero: never
+	if b.set {
+		timeout = max(timeout, 1)
+		b.until = time.Now().Add(timeout)
+		at.Value = unix.NsecToTimespec(int64(timeout))
+	}
+	_, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(b.alarm), 0, uintptr(unsafe.Pointer(&at)), 0, 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("timerfd_settime: %w", errno)
+	}
+	return nil
+}
+
+// cover says which events of the loop's descriptors end its sleep.
+func (b *bed) cover(events uint32) error {
+	b.covered.Events = events
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(b.fd), unix.EPOLL_CTL_MOD, uintptr(b.epfd), uintptr(unsafe.Pointer(&b.covered)), 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("epoll_ctl: %w", errno)
+	}
+	return nil
 }
 
 // lookOnce is what the poller calls until it says true; made once, so that a wait
 // allocates nothing.
 func (l *Loop) lookOnce(uintptr) bool {
-	l.bed.found, l.bed.failed = l.waitAwake(0)
-	return l.bed.found != 0 || l.bed.failed != nil
+	b := &l.bed
+	b.found, b.failed = l.waitAwake(0)
+	return b.found != 0 || b.failed != nil || b.set && !time.Now().Before(b.until)
 }
