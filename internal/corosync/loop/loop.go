@@ -64,6 +64,8 @@ type Loop struct {
 	order   order
 	last    time.Time     // when an event last came
 	busy    bool          // the one before came shortly before it
+	woke    time.Time     // when it last slept
+	watched bool          // the monitor was called since
 	idle    []func() bool // run each turn; true: more to do, do not block
 	stopped bool
 	shared  bool

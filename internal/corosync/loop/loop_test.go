@@ -2,6 +2,7 @@ package loop
 
 import (
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -170,5 +171,43 @@ func TestTimerResetAllocatesNothing(t *testing.T) {
 	tm.Reset(l.now)
 	if n := testing.AllocsPerRun(100, func() { tm.Reset(l.now.Add(time.Second)) }); n != 0 {
 		t.Errorf("Reset allocates %v times", n)
+	}
+}
+
+// TestOthersRunBesideBusyLoop: a loop that always has something to do and makes no
+// ordinary system call leaves the runtime's poller to others. Here the kernel gives a
+// file something to read, and the loop its work, while the whole process sleeps.
+func TestOthersRunBesideBusyLoop(t *testing.T) {
+	alarm := func(first, every time.Duration) *os.File {
+		fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(first)), Interval: unix.NsecToTimespec(int64(every))}
+		if err := unix.TimerfdSettime(fd, 0, &at, nil); err != nil {
+			t.Fatal(err)
+		}
+		f := os.NewFile(uintptr(fd), "timerfd")
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	l := newLoop(t)
+	work := alarm(50*time.Millisecond, time.Microsecond) // always readable from then on
+	if err := l.Add(int(work.Fd()), Readable, High, func(uint32) {}); err != nil {
+		t.Fatal(err)
+	}
+	other := alarm(100*time.Millisecond, 0)
+	deadline := time.Now().Add(5 * time.Second)
+	if err := other.SetReadDeadline(deadline); err != nil {
+		t.Fatal(err)
+	}
+	wait := start(t, l)
+	var b [8]byte
+	_, err := other.Read(b[:])
+	late := !time.Now().Before(deadline) // then it may have been woken by that
+	l.Stop()
+	wait()
+	if err != nil || late {
+		t.Errorf("a file that is readable after 100 ms was not read for 5 s (%v)", err)
 	}
 }

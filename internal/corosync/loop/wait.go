@@ -15,6 +15,11 @@ import (
 // came within that time, too. A busy ring always has one; an idle one sleeps.
 const wakeful = 5 * time.Millisecond
 
+// alone is for how long a loop that woke runs without the runtime's monitor, which sleeps
+// while all do. Only the monitor sees to it that the poller and the other goroutines
+// have their turn beside a goroutine that goes on and on.
+const alone = 10 * time.Millisecond
+
 // noteEvents decides after a wait that found n events whether the loop is busy. Turns
 // without events (a timer, work that EachTurn goes on with) change nothing at once.
 func (l *Loop) noteEvents(n int) {
@@ -24,7 +29,15 @@ func (l *Loop) noteEvents(n int) {
 	} else if !soon {
 		l.busy = false
 	}
+	if !l.watched && l.now.Sub(l.woke) > alone {
+		l.watched = true
+		callMonitor()
+	}
 }
+
+// callMonitor wakes the runtime's monitor if it sleeps, as every system call does that
+// is not a raw one.
+func callMonitor() { _, _, _ = unix.Syscall(unix.SYS_GETPID, 0, 0, 0) }
 
 // wait collects ready descriptors, for timeout at most (negative: no limit): a
 // busy loop first awake, then, when nothing comes, asleep.
@@ -65,8 +78,8 @@ func (l *Loop) waitAwake(timeout time.Duration) (n int, err error) {
 // wake the poller's thread, too. Its alarm is a timerfd: a deadline of the runtime's
 // would wake two more threads each time that it is set.
 //
-// Whatever the loop does between two sleeps are raw system calls: the first other one
-// wakes the runtime's monitor, which then takes part for a while, every 20 us.
+// What the loop does between two sleeps are raw system calls where possible: the first
+// other one wakes the runtime's monitor, which then takes part, every 20 us at first.
 type bed struct {
 	fd      int
 	epfd    int      // of the loop
@@ -131,6 +144,7 @@ func (l *Loop) waitAsleep(timeout time.Duration) (n int, err error) {
 	}
 	b.found, b.failed = 0, nil
 	err = b.raw.Read(b.look)
+	l.woke, l.watched = time.Now(), false
 	return b.found, errors.Join(err, b.failed, b.cover(0))
 }
 
