@@ -23,22 +23,24 @@ func TestClientSeen(t *testing.T) {
 		ts := startServer(t, o)
 		c := ts.dial()
 		var stats, cleared ConnStats
-		ts.message = func(c *Conn, _ []byte) bool {
-			if c.PID() != uint32(os.Getpid()) || c.UID() != uint32(os.Getuid()) || c.GID() != uint32(os.Getgid()) {
-				t.Errorf("process %d of user %d, group %d", c.PID(), c.UID(), c.GID())
+		ts.do(func() {
+			ts.message = func(c *Conn, _ []byte) bool {
+				if c.PID() != uint32(os.Getpid()) || c.UID() != uint32(os.Getuid()) || c.GID() != uint32(os.Getgid()) {
+					t.Errorf("process %d of user %d, group %d", c.PID(), c.UID(), c.GID())
+				}
+				if c.Handle() == 0 || c.Server() != ts.srv || c.Server().Name() != ts.name || c.MaxMsg() < 8192 {
+					t.Errorf("handle %d, messages up to %d", c.Handle(), c.MaxMsg())
+				}
+				c.SetState("mine")
+				stats = c.Stats()
+				c.ClearStats()
+				cleared = c.Stats()
+				c.Close()
+				c.Reply(make([]byte, ResponseHeaderSize), nil) // nobody is there
+				c.Event(make([]byte, ResponseHeaderSize), nil)
+				return c.State() == "mine"
 			}
-			if c.Handle() == 0 || c.Server() != ts.srv || c.Server().Name() != ts.name || c.MaxMsg() < 8192 {
-				t.Errorf("handle %d, messages up to %d", c.Handle(), c.MaxMsg())
-			}
-			c.SetState("mine")
-			stats = c.Stats()
-			c.ClearStats()
-			cleared = c.Stats()
-			c.Close()
-			c.Reply(make([]byte, ResponseHeaderSize), nil) // nobody is there
-			c.Event(make([]byte, ResponseHeaderSize), nil)
-			return c.State() == "mine"
-		}
+		})
 		if _, err := c.Request(request(idEcho, nil), 10*time.Second); err == nil {
 			t.Error("a dropped client was answered")
 		}
@@ -62,15 +64,17 @@ func TestTooLongForClient(t *testing.T) {
 	bothWires(t, func(t *testing.T, o Options) {
 		ts := startServer(t, o)
 		c := ts.dial()
-		ts.message = func(c *Conn, _ []byte) bool {
-			long := make([]byte, c.MaxMsg())
-			c.Event(make([]byte, ResponseHeaderSize), long)
-			c.Reply(make([]byte, ResponseHeaderSize), long)
-			hdr := make([]byte, ResponseHeaderSize)
-			PutResponseHeader(hdr, idEcho, ResponseHeaderSize, 1)
-			c.Reply(hdr, nil)
-			return true
-		}
+		ts.do(func() {
+			ts.message = func(c *Conn, _ []byte) bool {
+				long := make([]byte, c.MaxMsg())
+				c.Event(make([]byte, ResponseHeaderSize), long)
+				c.Reply(make([]byte, ResponseHeaderSize), long)
+				hdr := make([]byte, ResponseHeaderSize)
+				PutResponseHeader(hdr, idEcho, ResponseHeaderSize, 1)
+				c.Reply(hdr, nil)
+				return true
+			}
+		})
 		if _, err := c.Request(request(idEcho, nil), 10*time.Second); err != nil {
 			t.Errorf("the answer that fits: %v", err)
 		}

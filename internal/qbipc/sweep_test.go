@@ -103,7 +103,7 @@ func TestFreeDescriptors(t *testing.T) {
 	}
 	ts := startServer(t, Options{})
 	var free int
-	ts.accept = func(p *Peer) error { free = p.FreeFiles; return unix.EMFILE }
+	ts.do(func() { ts.accept = func(p *Peer) error { free = p.FreeFiles; return unix.EMFILE } })
 	if c, err := Dial(ts.name, DialOptions{Timeout: 5 * time.Second}); err == nil {
 		c.Close()
 		t.Fatal("let in")

@@ -288,6 +288,9 @@ func pipe(t *testing.T, command []string, in []byte) []byte {
 	return out
 }
 
+// raced: built with the race detector, under which sync.Pool drops things at random.
+var raced bool
+
 // TestSteadyState says what a packet of 1400 bytes costs in memory.
 func TestSteadyState(t *testing.T) {
 	src := inputs()["text"][:1400]
@@ -311,7 +314,7 @@ func TestSteadyState(t *testing.T) {
 				t.Errorf("%s: %v allocations for a packet", m, n)
 			}
 		default: // zlib makes a new checksum
-			if n > 1 || n > 0 && m != Zlib {
+			if !raced && (n > 1 || n > 0 && m != Zlib) {
 				t.Errorf("%s: %v allocations for a packet", m, n)
 			}
 		}

@@ -1,0 +1,5 @@
+//go:build race
+
+package compress
+
+func init() { raced = true }
